@@ -1,0 +1,16 @@
+//! What a set of migrations is: the checked catalog that `habitat-migrate` applies and its macros embed.
+//!
+//! This crate is the common ground of `habitat-migrate` and `habitat-migrate-macros`, which both pin it exactly.
+//! Depend on `habitat-migrate`, which exports what users need.
+
+#![forbid(unsafe_code)]
+
+mod catalog;
+mod checksum;
+mod migration;
+mod version;
+
+pub use catalog::{Catalog, Context, Folder};
+pub use checksum::{Checksum, Digest, ParseChecksumError, normalise};
+pub use migration::{Compatibility, Kind, Migration, Need, Parts, Settings, TransactionMode};
+pub use version::{MigrationId, Version};

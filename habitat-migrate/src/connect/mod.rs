@@ -1,0 +1,1 @@
+//! Connections by URL: patient with a server that starts, exact about TLS.

@@ -1,0 +1,1 @@
+//! A PostgreSQL proxy that counts round trips, adds latency and cuts connections.
