@@ -7,10 +7,22 @@
 
 mod catalog;
 mod checksum;
+mod directory;
+mod load;
+mod location;
 mod migration;
+mod problem;
+mod source;
+mod statement;
 mod version;
 
 pub use catalog::{Catalog, Context, Folder};
 pub use checksum::{Checksum, Digest, ParseChecksumError, normalise};
+pub use directory::Directory;
+pub use load::Loader;
+pub use location::{Excerpt, Location, offset_of_character};
 pub use migration::{Compatibility, Kind, Migration, Need, Parts, Settings, TransactionMode};
+pub use problem::{Problem, Problems};
+pub use source::{Named, Scripts, Source, SourceFile};
+pub use statement::{LexError, Statement, Unterminated, statements};
 pub use version::{MigrationId, Version};

@@ -38,9 +38,7 @@ impl Version {
 impl Ord for Version {
     fn cmp(&self, other: &Self) -> Ordering {
         let (mine, theirs) = (self.number(), other.number());
-        (mine.len().cmp(&theirs.len()))
-            .then_with(|| mine.cmp(theirs))
-            .then_with(|| self.0.cmp(&other.0))
+        (mine.len().cmp(&theirs.len())).then_with(|| mine.cmp(theirs)).then_with(|| self.0.cmp(&other.0))
     }
 }
 
