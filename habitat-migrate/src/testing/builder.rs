@@ -1,0 +1,167 @@
+//! What a server is started with.
+
+use std::path::Path;
+
+use super::account::Account;
+use super::cache::Cache;
+use super::error::{Kind, ServerError};
+use super::machine::Machine;
+use super::server::Server;
+use super::{binaries, data, fetch};
+
+/// Starts a server of your own making: another version, other settings, TLS, a disk.
+///
+/// ```no_run
+/// use habitat_migrate::testing::Server;
+///
+/// let server = Server::builder().version(17).setting("log_statement", "all").start()?;
+/// server.create_database("people")?.connect()?.batch_execute("SELECT 1")?;
+/// assert!(server.log()?.contains("SELECT 1"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct Builder {
+    version: Option<u32>,
+    settings: Vec<(String, String)>,
+    files: Vec<(String, Vec<u8>)>,
+    listen: Listen,
+    durability: Durability,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Listen {
+    #[default]
+    Socket,
+    SocketAndTcp,
+}
+
+/// Whether the server's data would survive a crash of the machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Durability {
+    #[default]
+    ForTests,
+    Durable,
+}
+
+/// What is known once a builder's wishes are settled, and is needed to start the server and to start it again.
+pub(super) struct Plan {
+    pub(super) installation: binaries::Installation,
+    pub(super) account: Option<Account>,
+    pub(super) cache: Option<Cache>,
+    pub(super) durability: Durability,
+    pub(super) tcp: bool,
+    settings: Vec<(String, String)>,
+    files: Vec<(String, Vec<u8>)>,
+}
+
+impl Builder {
+    /// Asks for a major version of PostgreSQL: 17. It is fetched if it is not installed.
+    ///
+    /// Without it the environment variable `HABITAT_PG` decides, and without that one the first version found.
+    pub fn version(mut self, major: u32) -> Self {
+        self.version = Some(major);
+        self
+    }
+
+    /// Sets a parameter of the server, as in `postgresql.conf`. The last value that is given for a name counts, and
+    /// it counts more than what this library sets.
+    pub fn setting(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.settings.push((name.into(), value.into()));
+        self
+    }
+
+    /// Puts a file into the data folder before the server starts: `pg_hba.conf`, a key.
+    ///
+    /// Only the server's account can read it. The name is relative to the data folder.
+    pub fn file(mut self, name: impl Into<String>, text: impl Into<Vec<u8>>) -> Self {
+        self.files.push((name.into(), text.into()));
+        self
+    }
+
+    /// Listens on a free port of 127.0.0.1 too. Everybody on this machine may then connect, without a password.
+    pub fn listen_tcp(mut self) -> Self {
+        self.listen = Listen::SocketAndTcp;
+        self
+    }
+
+    /// Offers TLS with this certificate and key, both PEM. It listens on TCP too, as sockets have no TLS.
+    pub fn tls(self, certificate: impl Into<Vec<u8>>, key: impl Into<Vec<u8>>) -> Self {
+        self.file("server.crt", certificate).file("server.key", key).setting("ssl", "on").listen_tcp()
+    }
+
+    /// Keeps the server's own defaults for durability (`fsync`, `synchronous_commit`, `full_page_writes`, `wal_level`)
+    /// and its data on a disk: for benchmarks, and for tests of crashes.
+    pub fn durable(mut self) -> Self {
+        self.durability = Durability::Durable;
+        self
+    }
+
+    /// Starts the server and waits until it answers.
+    ///
+    /// # Errors
+    /// A [`ServerError`] that lists what was tried when there is no PostgreSQL to run, and that ends with the server's
+    /// own log when it does not start. Nothing is left running and no folder is left then.
+    pub fn start(self) -> Result<Server, ServerError> {
+        let wanted = match self.version {
+            Some(major) => Some(major),
+            None => version_from_environment()?,
+        };
+        let account = Account::for_server()?;
+        let cache = Cache::open();
+        let machine = Machine { account: account.as_ref(), cache: cache.as_ref() };
+        let installation = match binaries::find(&machine, wanted) {
+            Ok(installation) => installation,
+            Err(tried) => fetch::fetch(&machine, wanted, tried)?,
+        };
+        Server::start_planned(Plan {
+            installation,
+            account,
+            cache,
+            durability: self.durability,
+            tcp: self.listen == Listen::SocketAndTcp,
+            settings: self.settings,
+            files: self.files,
+        })
+    }
+}
+
+impl Plan {
+    /// Makes the data folder of a server whose socket is in `folder`.
+    pub(super) fn prepare(&self, folder: &Path, port: u16) -> Result<(), ServerError> {
+        let data = folder.join("data");
+        let account = self.account.as_ref();
+        data::initialise(&data, &self.installation, account, self.cache.as_ref())?;
+        let mut settings = vec![
+            ("unix_socket_directories", data::text(folder)),
+            ("port", port.to_string()),
+            ("listen_addresses", if self.tcp { "127.0.0.1" } else { "" }.to_owned()),
+            ("max_connections", "200".to_owned()),
+        ];
+        if self.durability == Durability::ForTests {
+            settings.extend(FOR_TESTS.map(|(name, value)| (name, value.to_owned())));
+        }
+        let own = settings.into_iter().map(|(name, value)| (name.to_owned(), value));
+        data::configure(&data, &own.chain(self.settings.iter().cloned()).collect::<Vec<_>>())?;
+        self.files.iter().try_for_each(|(name, text)| data::put(&data, name, text, account))
+    }
+}
+
+/// Nothing that only a crash of the machine would need.
+const FOR_TESTS: [(&str, &str); 6] = [
+    ("fsync", "off"),
+    ("synchronous_commit", "off"),
+    ("full_page_writes", "off"),
+    ("wal_level", "minimal"),
+    ("max_wal_senders", "0"),
+    // In the data folder, so that it goes with it even if the server is killed.
+    ("dynamic_shared_memory_type", "mmap"),
+];
+
+fn version_from_environment() -> Result<Option<u32>, ServerError> {
+    match std::env::var("HABITAT_PG") {
+        Ok(text) if !text.trim().is_empty() => {
+            text.trim().parse().map(Some).map_err(|_| Kind::Version { text }.into())
+        }
+        _ => Ok(None),
+    }
+}

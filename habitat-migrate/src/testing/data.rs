@@ -1,0 +1,172 @@
+//! A server's folder: where it is put, its initialised data folder and its settings.
+
+use std::fs::File;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::Write;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::account::Account;
+use super::binaries::Installation;
+use super::builder::Durability;
+use super::cache::{Cache, Staging};
+use super::error::{Kind, ServerError};
+use super::program;
+
+/// Where a server's folder may be, best first: in memory if there is room, unless it is to survive a crash.
+pub(super) fn parents(durability: Durability, account: Option<&Account>) -> Vec<PathBuf> {
+    let mut parents = Vec::new();
+    match durability {
+        Durability::ForTests if free_bytes("/dev/shm").is_some_and(|free| free >= ROOM) => {
+            parents.push(PathBuf::from("/dev/shm"));
+        }
+        Durability::ForTests => {}
+        // /tmp is in memory on some systems, /var/tmp never is.
+        Durability::Durable => parents.push(PathBuf::from("/var/tmp")),
+    }
+    parents.extend([std::env::temp_dir(), PathBuf::from("/tmp")]);
+    parents.retain(|parent| {
+        parent.is_absolute()
+            && parent.as_os_str().len() <= LONGEST_PARENT
+            && (account.is_none() || usable_by_all(parent))
+    });
+    parents
+}
+
+/// Room for some databases; containers often have 64 MB there.
+const ROOM: u64 = 1 << 30;
+
+/// A socket's path has at most 103 bytes on macOS and 107 on Linux; the folder's name and the socket's take 50.
+const LONGEST_PARENT: usize = 50;
+
+fn free_bytes(folder: &str) -> Option<u64> {
+    let stat = rustix::fs::statvfs(folder).ok()?;
+    Some(stat.f_bavail.saturating_mul(stat.f_frsize))
+}
+
+fn usable_by_all(folder: &Path) -> bool {
+    let has = |folder: &Path, bits| std::fs::metadata(folder).is_ok_and(|found| found.mode() & bits == bits);
+    has(folder, 0o003) && folder.ancestors().skip(1).all(|above| has(above, 0o001))
+}
+
+/// Makes `data` an initialised data folder: a copy of the one in the cache, which is made first if need be.
+pub(super) fn initialise(
+    data: &Path,
+    installation: &Installation,
+    account: Option<&Account>,
+    cache: Option<&Cache>,
+) -> Result<(), ServerError> {
+    if let Some(template) = cache.and_then(|cache| template(cache, installation, account).ok()) {
+        let mut copy = Command::new("cp");
+        copy.arg("-R").arg(template).arg(data);
+        Account::apply(account, &mut copy);
+        if program::output(&mut copy).is_ok() {
+            return Ok(());
+        }
+        let _ = std::fs::remove_dir_all(data);
+    }
+    initdb(data, installation, account, &["--no-sync"])
+}
+
+fn template(
+    cache: &Cache,
+    installation: &Installation,
+    account: Option<&Account>,
+) -> Result<PathBuf, ServerError> {
+    let name = template_name(installation, account);
+    let data = cache.templates().join(&name).join("data");
+    if !data.exists() {
+        let _lock = cache.lock(&name)?;
+        if !data.exists() {
+            let staging = Staging::new(&cache.templates(), &name)?;
+            if let Some(account) = account {
+                let owned = std::os::unix::fs::chown(staging.folder(), Some(account.uid), Some(account.gid));
+                owned.map_err(|source| Kind::Io {
+                    what: "give away",
+                    path: staging.folder().into(),
+                    source,
+                })?;
+            }
+            // Synced, as it stays: a crash of the machine must not leave an empty file to every later server.
+            initdb(&staging.folder().join("data"), installation, account, &[])?;
+            staging.finish()?;
+        }
+    }
+    Ok(data)
+}
+
+/// Told apart by everything that can change what initdb makes, or who can read it.
+fn template_name(installation: &Installation, account: Option<&Account>) -> String {
+    let mut hasher = DefaultHasher::new();
+    installation.version.line.hash(&mut hasher);
+    installation.bin.hash(&mut hasher);
+    account.map(|account| account.uid).hash(&mut hasher);
+    (std::env::consts::ARCH, INITDB).hash(&mut hasher);
+    format!("{}-{:016x}", installation.version.number, hasher.finish())
+}
+
+fn initdb(
+    data: &Path,
+    installation: &Installation,
+    account: Option<&Account>,
+    more: &[&str],
+) -> Result<(), ServerError> {
+    let mut command = Command::new(installation.bin.join("initdb"));
+    // Its search for the time zone that the system's clock is in takes longer than the rest of its start.
+    command.args(INITDB).args(more).arg("-D").arg(data).env("TZ", "UTC").env("LC_ALL", "C");
+    Account::apply(account, &mut command);
+    program::output(&mut command).map(drop)
+}
+
+/// The same collation on every machine. Only the server's own account can reach the socket's folder, hence `trust`.
+const INITDB: [&str; 4] = ["--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C"];
+
+/// Appends to the data folder's settings; the last line that names a setting counts.
+pub(super) fn configure(data: &Path, settings: &[(String, String)]) -> Result<(), ServerError> {
+    let mut text = String::from("\n# habitat-migrate\n");
+    for (name, value) in settings {
+        if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.".contains(&byte))
+        {
+            return Err(Kind::Setting { name: name.clone() }.into());
+        }
+        let value = value.replace('\\', "\\\\").replace('\'', "''").replace('\n', "\\n");
+        text.push_str(&format!("{name} = '{value}'\n"));
+    }
+    let path = data.join("postgresql.conf");
+    let write = File::options().append(true).open(&path).and_then(|mut file| file.write_all(text.as_bytes()));
+    write.map_err(|source| Kind::Io { what: "write", path, source }.into())
+}
+
+/// Puts a file of the user's into the data folder, readable by the server only, as it wants a private key.
+pub(super) fn put(
+    data: &Path,
+    name: &str,
+    text: &[u8],
+    account: Option<&Account>,
+) -> Result<(), ServerError> {
+    use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, fchown};
+    let path = data.join(name);
+    let write = || {
+        let mut file = File::options().write(true).create(true).truncate(true).mode(0o600).open(&path)?;
+        file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
+        if let Some(account) = account {
+            fchown(&file, Some(account.uid), Some(account.gid))?;
+        }
+        file.write_all(text)
+    };
+    write().map_err(|source| Kind::Io { what: "write", path: path.clone(), source }.into())
+}
+
+/// The last part of the server's log, for a message.
+pub(super) fn end_of_log(path: &Path) -> String {
+    let log = std::fs::read(path).unwrap_or_default();
+    let end = &log[log.len().saturating_sub(4000)..];
+    String::from_utf8_lossy(end).into_owned()
+}
+
+/// A path as a server's setting or argument.
+pub(super) fn text(path: &Path) -> String {
+    String::from_utf8_lossy(path.as_os_str().as_bytes()).into_owned()
+}

@@ -1,0 +1,135 @@
+//! Why a server could not be had.
+
+use std::fmt;
+use std::path::PathBuf;
+
+/// Tells why there is no server: what was looked for and where, or what the server itself logged.
+///
+/// ```
+/// # #[cfg(unix)] {
+/// use habitat_migrate::testing::Server;
+///
+/// let error = Server::builder().setting("not a name", "on").start().unwrap_err();
+/// assert_eq!(error.to_string(), "`not a name` cannot be the name of a server setting");
+/// # }
+/// ```
+pub struct ServerError(Box<Kind>);
+
+pub(super) enum Kind {
+    /// No PostgreSQL that fits.
+    NoBinaries {
+        wanted: Option<u32>,
+        tried: Vec<String>,
+        advice: String,
+    },
+    /// A program could not be run at all.
+    Command {
+        name: String,
+        source: std::io::Error,
+    },
+    /// A program ran and failed.
+    Failed {
+        name: String,
+        output: String,
+    },
+    Io {
+        what: &'static str,
+        path: PathBuf,
+        source: std::io::Error,
+    },
+    /// The supervisor could not make the server's folder.
+    Folder {
+        folder: PathBuf,
+    },
+    NotStarted {
+        log: String,
+    },
+    NotStopped,
+    Supervisor,
+    Account,
+    Setting {
+        name: String,
+    },
+    Version {
+        text: String,
+    },
+    Address,
+    /// Asked for something that only a server started here has.
+    External {
+        what: &'static str,
+    },
+    Connect {
+        what: String,
+        source: postgres::Error,
+    },
+}
+
+impl fmt::Display for ServerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &*self.0 {
+            Kind::NoBinaries { wanted, tried, advice } => {
+                match wanted {
+                    Some(major) => write!(f, "found no PostgreSQL {major} to run")?,
+                    None => write!(f, "found no PostgreSQL to run")?,
+                }
+                for line in tried {
+                    write!(f, "\n  tried {line}")?;
+                }
+                write!(f, "\n  {advice}")
+            }
+            Kind::Command { name, .. } => write!(f, "could not run {name}"),
+            Kind::Failed { name, output } => write!(f, "{name} failed: {}", output.trim_end()),
+            Kind::Io { what, path, .. } => write!(f, "could not {what} {}", path.display()),
+            Kind::Folder { folder } => write!(f, "could not make the server's folder {}", folder.display()),
+            Kind::NotStarted { log } => {
+                write!(f, "the server did not start; the end of its log:\n{}", log.trim_end())
+            }
+            Kind::NotStopped => write!(f, "the server did not stop in time"),
+            Kind::Supervisor => write!(f, "the process that watches over the server does not answer"),
+            Kind::Account => {
+                write!(f, "PostgreSQL does not run as root, and there is no account `postgres` or `nobody`")
+            }
+            Kind::Setting { name } => write!(f, "`{name}` cannot be the name of a server setting"),
+            Kind::Version { text } => {
+                write!(f, "`{text}` is no version of PostgreSQL: give its first number, 17")
+            }
+            Kind::Address => write!(f, "HABITAT_TEST_DATABASE_URL is no connection string"),
+            Kind::External { what } => {
+                write!(
+                    f,
+                    "the server of HABITAT_TEST_DATABASE_URL was not started here and has no {what} to give"
+                )
+            }
+            Kind::Connect { what, .. } => write!(f, "could not {what}"),
+        }
+    }
+}
+
+impl std::error::Error for ServerError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match &*self.0 {
+            Kind::Command { source, .. } | Kind::Io { source, .. } => Some(source),
+            Kind::Connect { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+}
+
+/// As a person wants it from `unwrap()` and from `main() -> Result`: the text, then each source.
+impl fmt::Debug for ServerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")?;
+        let mut source = std::error::Error::source(self);
+        while let Some(error) = source {
+            write!(f, ": {error}")?;
+            source = error.source();
+        }
+        Ok(())
+    }
+}
+
+impl From<Kind> for ServerError {
+    fn from(kind: Kind) -> Self {
+        Self(Box::new(kind))
+    }
+}

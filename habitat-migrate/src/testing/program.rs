@@ -1,0 +1,21 @@
+//! The programs that are run to their end here: initdb, cp, npm.
+
+use std::process::{Command, Stdio};
+
+use super::error::{Kind, ServerError};
+
+/// What `command` prints; an error with what it complains about if it fails.
+pub(super) fn output(command: &mut Command) -> Result<String, ServerError> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let output = command.stdin(Stdio::null()).output();
+    let output = output.map_err(|source| Kind::Command { name: name.clone(), source })?;
+    if output.status.success() {
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    } else {
+        let mut text = String::from_utf8_lossy(&output.stderr).into_owned();
+        if text.trim().is_empty() {
+            text = output.status.to_string();
+        }
+        Err(Kind::Failed { name, output: text }.into())
+    }
+}

@@ -1,0 +1,297 @@
+//! A running server.
+
+use std::fmt;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use postgres::{Client, Config, NoTls};
+
+use super::builder::{Builder, Plan};
+use super::database::Database;
+use super::error::{Kind, ServerError};
+use super::supervisor::Supervisor;
+use super::{address, data};
+
+/// A PostgreSQL server of your own, which is gone when this value is, or the process.
+///
+/// ```no_run
+/// use habitat_migrate::testing::Server;
+/// use postgres::NoTls;
+///
+/// let server = Server::start()?;
+/// let mut client = server.config().connect(NoTls)?;
+/// assert_eq!(client.query_one("SELECT 1", &[])?.get::<_, i32>(0), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Server {
+    config: Config,
+    url: String,
+    version: String,
+    major: u32,
+    /// `None` for the server of `HABITAT_TEST_DATABASE_URL`.
+    local: Option<Local>,
+}
+
+struct Local {
+    supervisor: Supervisor,
+    folder: PathBuf,
+    port: u16,
+    tcp: bool,
+}
+
+/// How a server is told to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shutdown {
+    /// When the last client has left; at most a minute is waited for that.
+    Smart,
+    /// At once, in order: clients are disconnected, everything is written.
+    Fast,
+    /// As after a crash: nothing is written, and the next start recovers.
+    Immediate,
+}
+
+impl Server {
+    /// A new server, for this value's life.
+    ///
+    /// # Errors
+    /// As [`Builder::start`].
+    pub fn start() -> Result<Self, ServerError> {
+        Self::builder().start()
+    }
+
+    /// A server with a version, settings or files that you choose.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// The one server of this process, started by the first call; or that of `HABITAT_TEST_DATABASE_URL`.
+    ///
+    /// ```no_run
+    /// use habitat_migrate::testing::Server;
+    ///
+    /// let database = Server::shared()?.database()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Builder::start`], the same one for each call; or the server of `HABITAT_TEST_DATABASE_URL` cannot be
+    /// reached.
+    pub fn shared() -> Result<&'static Self, &'static ServerError> {
+        static SHARED: OnceLock<Result<Server, ServerError>> = OnceLock::new();
+        let shared = SHARED.get_or_init(|| match std::env::var("HABITAT_TEST_DATABASE_URL") {
+            Ok(url) if !url.is_empty() => Self::external(url),
+            _ => Self::start(),
+        });
+        shared.as_ref()
+    }
+
+    /// A database of a new, unique name that starts with `prefix`; it is dropped with the value.
+    ///
+    /// # Errors
+    /// The server cannot be reached, or the user may not create databases.
+    pub fn create_database(&self, prefix: &str) -> Result<Database, ServerError> {
+        Database::create(&self.config, &self.url, prefix)
+    }
+
+    /// A database of a new, unique name; it is dropped with the value.
+    ///
+    /// # Errors
+    /// As [`create_database`](Self::create_database).
+    pub fn database(&self) -> Result<Database, ServerError> {
+        self.create_database("test")
+    }
+
+    /// How to connect to the database `postgres` as superuser `postgres`.
+    pub fn config(&self) -> Config {
+        self.config.clone()
+    }
+
+    /// The same as a URI that libpq, tokio-postgres and sqlx understand.
+    pub fn url(&self) -> String {
+        self.url.clone()
+    }
+
+    /// The version of the server, `17.2`.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// The major version of the server, 17.
+    pub fn major(&self) -> u32 {
+        self.major
+    }
+
+    /// The folder of the Unix socket.
+    pub fn socket_dir(&self) -> Option<&Path> {
+        self.local.as_ref().map(|local| local.folder.as_path())
+    }
+
+    /// The port, which is part of the socket's name too.
+    pub fn port(&self) -> u16 {
+        match &self.local {
+            Some(local) => local.port,
+            None => self.config.get_ports().first().copied().unwrap_or(DEFAULT_PORT),
+        }
+    }
+
+    /// The port on 127.0.0.1, if the server listens there: see [`Builder::listen_tcp`].
+    pub fn tcp_port(&self) -> Option<u16> {
+        self.local.as_ref().filter(|local| local.tcp).map(|local| local.port)
+    }
+
+    /// The data folder.
+    pub fn data_dir(&self) -> Option<PathBuf> {
+        self.local.as_ref().map(|local| local.folder.join("data"))
+    }
+
+    /// The file that the server logs to.
+    pub fn log_path(&self) -> Option<PathBuf> {
+        self.local.as_ref().map(Local::log_path)
+    }
+
+    /// What the server has logged since it was first started.
+    ///
+    /// # Errors
+    /// The file cannot be read, or the server is that of `HABITAT_TEST_DATABASE_URL`, whose log is not known.
+    pub fn log(&self) -> Result<String, ServerError> {
+        self.local.as_ref().ok_or(Kind::External { what: "log" })?.log()
+    }
+
+    /// The process of the server, while it runs.
+    pub fn pid(&self) -> Option<u32> {
+        self.local.as_ref()?.supervisor.postgres()
+    }
+
+    /// Stops the server and starts it again with the same data, also if it has crashed or was killed.
+    ///
+    /// # Errors
+    /// It did not stop within a minute, or did not start: the error ends with its log. Or the server is that of
+    /// `HABITAT_TEST_DATABASE_URL`.
+    pub fn restart(&mut self, shutdown: Shutdown) -> Result<(), ServerError> {
+        let local = self.local.as_mut().ok_or(Kind::External { what: "restart" })?;
+        local.stop(shutdown)?;
+        local.supervisor.start()?;
+        local.wait_until_ready(&self.config)
+    }
+
+    /// Stops the server, removes its folder and gives back its log.
+    ///
+    /// # Errors
+    /// It did not stop within a minute: it is then stopped as by [`Shutdown::Immediate`]. The log cannot be read. Or
+    /// the server is that of `HABITAT_TEST_DATABASE_URL`.
+    pub fn stop(mut self, shutdown: Shutdown) -> Result<String, ServerError> {
+        let local = self.local.as_mut().ok_or(Kind::External { what: "shutdown" })?;
+        local.stop(shutdown)?;
+        local.log()
+    }
+
+    /// Starts what was planned, in the first parent folder that will have it.
+    pub(super) fn start_planned(plan: Plan) -> Result<Self, ServerError> {
+        let mut refused = None;
+        for parent in data::parents(plan.durability, plan.account.as_ref()) {
+            let folder = parent.join(format!("habitat-{}", super::unique()));
+            let postgres = data::text(&plan.installation.bin.join("postgres"));
+            let command = [postgres, "-D".to_owned(), data::text(&folder.join("data"))];
+            match Supervisor::new(&folder, &command, plan.account.as_ref()) {
+                Ok(supervisor) => return Self::start_in(folder, supervisor, plan),
+                Err(error) => refused = Some(error),
+            }
+        }
+        Err(refused.unwrap_or_else(|| Kind::Folder { folder: std::env::temp_dir() }.into()))
+    }
+
+    fn start_in(folder: PathBuf, supervisor: Supervisor, plan: Plan) -> Result<Self, ServerError> {
+        let port = if plan.tcp { free_port()? } else { DEFAULT_PORT };
+        plan.prepare(&folder, port)?;
+        let mut config = Config::new();
+        config.host_path(&folder).port(port).user("postgres").dbname("postgres");
+        let url = address::url(&data::text(&folder), port, "postgres", "postgres");
+        let mut local = Local { supervisor, folder, port, tcp: plan.tcp };
+        local.supervisor.start()?;
+        local.wait_until_ready(&config)?;
+        let version = plan.installation.version;
+        Ok(Self { config, url, version: version.number, major: version.major, local: Some(local) })
+    }
+
+    fn external(url: String) -> Result<Self, ServerError> {
+        let config: Config = url.parse().map_err(|_| Kind::Address)?;
+        let failed =
+            |source| Kind::Connect { what: "ask the server of HABITAT_TEST_DATABASE_URL".into(), source };
+        let mut client = config.connect(NoTls).map_err(failed)?;
+        let row = client.query_one(VERSION, &[]).map_err(failed)?;
+        let (number, version) = (row.get::<_, i32>(0), row.get(1));
+        Ok(Self { config, url, version, major: number.unsigned_abs() / 10_000, local: None })
+    }
+}
+
+impl Local {
+    fn log_path(&self) -> PathBuf {
+        self.folder.join("log")
+    }
+
+    fn log(&self) -> Result<String, ServerError> {
+        let path = self.log_path();
+        match std::fs::read(&path) {
+            Ok(log) => Ok(String::from_utf8_lossy(&log).into_owned()),
+            Err(source) => Err(Kind::Io { what: "read", path, source }.into()),
+        }
+    }
+
+    fn stop(&mut self, shutdown: Shutdown) -> Result<(), ServerError> {
+        self.supervisor.signal(shutdown.signal());
+        if self.supervisor.wait_for_exit(PATIENCE) { Ok(()) } else { Err(Kind::NotStopped.into()) }
+    }
+
+    /// Connects until it works: the server has no other way to say that it is ready.
+    fn wait_until_ready(&mut self, config: &Config) -> Result<(), ServerError> {
+        let socket = self.folder.join(format!(".s.PGSQL.{}", self.port));
+        let end = Instant::now() + PATIENCE;
+        loop {
+            if socket.exists() && config.connect(NoTls).is_ok_and(answers) {
+                return Ok(());
+            }
+            if self.supervisor.exited() || Instant::now() > end {
+                return Err(Kind::NotStarted { log: data::end_of_log(&self.log_path()) }.into());
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+impl Shutdown {
+    fn signal(self) -> &'static str {
+        match self {
+            Self::Smart => "TERM",
+            Self::Fast => "INT",
+            Self::Immediate => "QUIT",
+        }
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").field("version", &self.version).field("config", &self.config).finish()
+    }
+}
+
+fn answers(mut client: Client) -> bool {
+    client.batch_execute("SELECT 1").is_ok()
+}
+
+/// A port that was free a moment ago. The system hands out others until it comes round to this one again.
+fn free_port() -> Result<u16, ServerError> {
+    let port = TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr());
+    let failed = |source| Kind::Io { what: "find a free port on", path: "127.0.0.1".into(), source };
+    Ok(port.map_err(failed)?.port())
+}
+
+const VERSION: &str = "SELECT pg_catalog.current_setting('server_version_num')::pg_catalog.int4,
+       pg_catalog.split_part(pg_catalog.current_setting('server_version'), ' ', 1)";
+
+/// Only the name of a socket in a folder of ours: nothing listens on TCP there.
+const DEFAULT_PORT: u16 = 5432;
+
+/// How long a server may take to start or to stop: recovery on a machine under load.
+const PATIENCE: Duration = Duration::from_secs(60);
