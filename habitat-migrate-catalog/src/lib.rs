@@ -8,6 +8,7 @@
 mod catalog;
 mod checksum;
 mod directory;
+mod lexer;
 mod load;
 mod location;
 mod migration;
