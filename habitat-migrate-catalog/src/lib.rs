@@ -7,14 +7,18 @@
 
 mod catalog;
 mod checksum;
+mod directive;
 mod directory;
 mod lexer;
 mod load;
 mod location;
 mod migration;
+mod name;
 mod problem;
 mod source;
 mod statement;
+mod suggestion;
+mod value;
 mod version;
 
 pub use catalog::{Catalog, Context, Folder};

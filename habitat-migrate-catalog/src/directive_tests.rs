@@ -1,0 +1,130 @@
+use std::time::Duration;
+
+use super::*;
+
+fn read(text: &str) -> (Directives, Vec<String>) {
+    read_as(text, Role::Up)
+}
+
+fn read_as(text: &str, role: Role) -> (Directives, Vec<String>) {
+    let scan = Scan::of(text).expect("the script is complete");
+    let mut problems = Vec::new();
+    let directives = Directives::read("01_a.sql", text, &scan, role, &mut problems);
+    let shown = problems.iter().map(|problem| {
+        let location = problem.location().expect("directives have a place");
+        format!("{location} {}; {}", problem.message(), problem.help().unwrap_or_default())
+    });
+    (directives, shown.collect())
+}
+
+/// The one problem of a script that is all directives.
+fn problem(line: &str) -> String {
+    let (_, problems) = read(&format!("{line}\nSELECT 1;"));
+    assert_eq!(problems.len(), 1, "{line}: {problems:?}");
+    problems[0].clone()
+}
+
+#[test]
+fn every_key_is_read() {
+    let checksum = crate::Checksum::of("an earlier text");
+    let (directives, problems) = read(&format!(
+        "-- A title\n\n-- habitat: description Agreements core\n--habitat:requires treasury:01_core , 02_x\n\
+         /* licence */\n-- habitat: requires people:04_y\n-- habitat: transaction none\n\
+         -- habitat: environments development, test\n-- habitat: role app_owner\n-- habitat: lock-timeout 2s\n\
+         -- habitat: statement-timeout 10 min\n-- habitat: breaking\n-- habitat: accepts {checksum}\n\
+         -- habitat: needs postgres >= 15, extension uuid-ossp\nSELECT 1;"
+    ));
+    assert_eq!(problems, [""; 0]);
+    assert_eq!(directives.description.as_deref(), Some("Agreements core"));
+    let requires: Vec<_> =
+        directives.requires.iter().map(|r| (r.context.as_deref(), r.version.as_str())).collect();
+    assert_eq!(requires, [(Some("treasury"), "01_core"), (None, "02_x"), (Some("people"), "04_y")]);
+    let settings = directives.settings;
+    assert_eq!(settings.transaction, TransactionMode::None);
+    assert_eq!(settings.compatibility, Compatibility::Breaking);
+    assert_eq!(settings.role.as_deref(), Some("app_owner"));
+    assert_eq!(*settings.environments, ["development", "test"]);
+    assert_eq!(settings.lock_timeout, Some(Duration::from_secs(2)));
+    assert_eq!(settings.statement_timeout, Some(Duration::from_secs(600)));
+    assert_eq!(*settings.accepts, [checksum]);
+    assert_eq!(*settings.needs, [Need::Postgres(15), Need::Extension("uuid-ossp".into())]);
+}
+
+#[test]
+fn the_line_of_sqlx_turns_the_transaction_off() {
+    assert_eq!(read("-- no-transaction\nSELECT 1;").0.settings.transaction, TransactionMode::None);
+    assert_eq!(read("SELECT 1; -- no-transaction").0.settings.transaction, TransactionMode::Wrapped);
+}
+
+#[test]
+fn an_unknown_key_is_answered_with_the_nearest() {
+    assert_eq!(
+        problem("-- habitat: reqires a:01_b"),
+        "1:13 there is no directive `reqires`; did you mean `requires`?"
+    );
+    assert!(problem("-- habitat: lock_timeout 2s").contains("did you mean `lock-timeout`?"));
+    assert!(problem("-- habitat: banana").contains("the keys are"));
+    assert!(problem("-- habitat:").contains("without a key"));
+}
+
+#[test]
+fn keys_of_later_versions_are_not_taken_for_comments() {
+    for key in LATER {
+        assert!(problem(&format!("-- habitat: {key} x")).contains("is not supported by this version"));
+    }
+}
+
+#[test]
+fn values_are_checked() {
+    for (line, message) in [
+        ("lock-timeout 2", "lacks its unit"),
+        ("lock-timeout s", "lacks its number"),
+        ("lock-timeout 0s", "would mean none"),
+        ("lock-timeout 2 seconds", "no timeout"),
+        ("lock-timeout 1000h", "longer than PostgreSQL allows"),
+        ("lock-timeout 99999999999999999999h", "longer than PostgreSQL allows"),
+        ("transaction off", "cannot be \"off\""),
+        ("breaking yes", "takes no value"),
+        ("description", "lacks its value"),
+        ("role none", "is no role"),
+        ("role \"a\"", "not the name of a role"),
+        ("environments a b", "no list of environments"),
+        ("accepts sha256:12", "no checksum"),
+        ("needs postgres>=x", "no major version"),
+        ("needs extension", "no need `extension`"),
+        ("needs mysql", "no need `mysql`"),
+        ("requires a:b:c", "not the name of a migration"),
+        ("requires a,", "not the name of a migration"),
+    ] {
+        let problem = problem(&format!("-- habitat: {line}"));
+        assert!(problem.contains(message), "{line}: {problem}");
+    }
+}
+
+#[test]
+fn a_key_stands_once_unless_it_is_a_list() {
+    let (_, problems) = read("-- habitat: role a\n-- habitat: role b\nSELECT 1;");
+    assert!(problems[0].starts_with("2:13 `role` is declared twice"));
+}
+
+#[test]
+fn a_directive_behind_the_first_statement_is_refused() {
+    let (_, problems) = read("SELECT 1;\n-- habitat: breaking\n");
+    assert!(problems[0].starts_with("2:13 this directive stands behind the first statement"));
+    assert!(read("SELECT $$\n-- habitat: breaking\n$$, '\n-- habitat: breaking'").1.is_empty());
+}
+
+#[test]
+fn a_slip_is_told_from_a_title() {
+    assert!(problem("-- habitat requires a:01_b").contains("lacks its colon"));
+    assert!(problem("-- Habitat: requires a:01_b").contains("not lower-case"));
+    assert!(read("-- Habitat: the treasury\n-- habitats\n-- habitat\nSELECT 1;").1.is_empty());
+}
+
+#[test]
+fn down_and_verify_scripts_declare_roles_and_timeouts_only() {
+    assert!(read_as("-- habitat: role a\n-- habitat: lock-timeout 1s\nSELECT 1", Role::Verify).1.is_empty());
+    let (_, problems) = read_as("-- habitat: requires a:01_b\n-- no-transaction\nSELECT 1", Role::Down);
+    assert_eq!(problems.len(), 2);
+    assert!(problems[0].contains("a down script cannot declare `requires`"));
+}
