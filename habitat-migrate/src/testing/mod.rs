@@ -34,6 +34,7 @@
 
 mod account;
 mod address;
+mod advice;
 mod binaries;
 mod builder;
 mod cache;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use postgres::{Client, Config, NoTls};
+use postgres::{Config, NoTls};
 
 use super::builder::{Builder, Plan};
 use super::database::Database;
@@ -244,19 +244,26 @@ impl Local {
         if self.supervisor.wait_for_exit(PATIENCE) { Ok(()) } else { Err(Kind::NotStopped.into()) }
     }
 
-    /// Connects until it works: the server has no other way to say that it is ready.
+    /// Reads what the server writes into its own folder: attempts to connect would show as errors in its log, and
+    /// tests want that clean.
     fn wait_until_ready(&mut self, config: &Config) -> Result<(), ServerError> {
-        let socket = self.folder.join(format!(".s.PGSQL.{}", self.port));
+        let status = self.folder.join("data/postmaster.pid");
         let end = Instant::now() + PATIENCE;
-        loop {
-            if socket.exists() && config.connect(NoTls).is_ok_and(answers) {
-                return Ok(());
-            }
+        while !std::fs::read_to_string(&status).is_ok_and(|text| self.is_ready(&text)) {
             if self.supervisor.exited() || Instant::now() > end {
                 return Err(Kind::NotStarted { log: data::end_of_log(&self.log_path()) }.into());
             }
             std::thread::sleep(Duration::from_millis(1));
         }
+        let failed = |source| Kind::Connect { what: "connect to the server that was started".into(), source };
+        Ok(config.connect(NoTls).map(drop).map_err(failed)?)
+    }
+
+    /// The first line is the process, as a killed server leaves its file; the eighth is the status.
+    fn is_ready(&self, text: &str) -> bool {
+        let pid = text.lines().next().and_then(|pid| pid.trim().parse().ok());
+        let status = text.lines().nth(7).map(str::trim);
+        pid.is_some() && pid == self.supervisor.postgres() && matches!(status, Some("ready" | "standby"))
     }
 }
 
@@ -274,10 +281,6 @@ impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Server").field("version", &self.version).field("config", &self.config).finish()
     }
-}
-
-fn answers(mut client: Client) -> bool {
-    client.batch_execute("SELECT 1").is_ok()
 }
 
 /// A port that was free a moment ago. The system hands out others until it comes round to this one again.
