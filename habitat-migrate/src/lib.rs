@@ -1,9 +1,59 @@
-//! PostgreSQL migrations that live inside a Rust service.
+//! PostgreSQL migrations that live inside a Rust service: checked when it is compiled, applied when it boots,
+//! each committed together with its record.
+//!
+//! ```no_run
+//! # #[cfg(all(feature = "postgres", feature = "derive"))]
+//! # mod example {
+//! use habitat_migrate::{Catalog, Migrator};
+//! use postgres::{Client, NoTls};
+//!
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let migrator = Migrator::new(Catalog::from_directory("migrations")?);
+//!     let mut client = Client::connect("host=localhost user=app dbname=app", NoTls)?;
+//!     let report = migrator.migrate(&mut client)?;
+//!     println!("{report}");
+//!     Ok(())
+//! }
+//! # }
+//! # fn main() {}
+//! ```
+//!
+//! A program embeds its migrations by `#[derive(Migrations)]` or `migrate!`, so that every mistake in
+//! them is a compile error and nothing is read when it boots.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+pub mod client;
 #[cfg(feature = "tokio-postgres")]
 pub mod connect;
+mod embed;
+mod engine;
+mod error;
+mod event;
+mod history;
+mod lock;
+mod migrator;
+mod plan;
+pub mod policy;
+mod report;
+mod sql;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod tracker;
+
+pub use client::Client;
+#[cfg(feature = "tokio-postgres")]
+pub use connect::Connector;
+pub use error::{Error, ErrorKind, Result};
+pub use event::{Event, Holder};
+
+
+pub use habitat_migrate_catalog::{
+    Catalog, Checksum, Compatibility, Directory, Loader, Migration, MigrationId, Problem, Problems, Scripts,
+    Source, SourceFile, Version,
+};
+pub use history::{History, Record, State};
+pub use migrator::Migrator;
+pub use plan::{Plan, Refusal, Refusals};
+pub use report::{Applied, Report};

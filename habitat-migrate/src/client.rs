@@ -1,0 +1,242 @@
+//! What the engine needs of a connection: [`Client`], and what it hears from one.
+//!
+//! The trait speaks text: a simple-query message goes out, rows of text come back. It is implemented for
+//! `postgres::Client` and `tokio_postgres::Client`; a client of another driver takes some twenty lines.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+#[cfg(feature = "postgres")]
+mod blocking;
+#[cfg(feature = "tokio-postgres")]
+mod tokio;
+
+/// Work that goes on while it is polled; for a blocking client it is done when it is first polled.
+pub type Work<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// A connection to PostgreSQL that migrations can be applied through.
+///
+/// ```no_run
+/// # #[cfg(feature = "postgres")]
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use habitat_migrate::{Catalog, Migrator};
+/// # let migrator = Migrator::new(Catalog::from_directory("migrations")?);
+/// // A `postgres::Client` gives the result itself …
+/// let mut client = postgres::Client::connect("host=localhost user=app", postgres::NoTls)?;
+/// let report = migrator.migrate(&mut client)?;
+/// # Ok(()) }
+/// # #[cfg(not(feature = "postgres"))] fn main() {}
+/// ```
+/// ```no_run
+/// # #[cfg(feature = "tokio-postgres")]
+/// # async fn example(client: &mut tokio_postgres::Client) -> Result<(), Box<dyn std::error::Error>> {
+/// # use habitat_migrate::{Catalog, Migrator};
+/// # let migrator = Migrator::new(Catalog::from_directory("migrations")?);
+/// // … and a `tokio_postgres::Client` a future of it.
+/// let report = migrator.migrate(client).await?;
+/// # Ok(()) }
+/// ```
+pub trait Client: Send {
+    /// What a verb of the migrator returns for this client: the value, or a future of it.
+    type Outcome<'a, T: Send + 'a>;
+
+    /// Makes the outcome of a verb out of the work that it takes.
+    fn complete<'a, T: Send + 'a>(work: Work<'a, T>) -> Self::Outcome<'a, T>;
+
+    /// Sends one simple-query message and waits for its reply.
+    ///
+    /// Implementations hand every column description, row and command completion to the [`Reply`], in
+    /// the order in which they come; they may stop at the first error, since the server does, too.
+    ///
+    /// # Cancellation
+    ///
+    /// The future may be dropped at any time; the message may have been sent by then.
+    fn run<'a>(&'a mut self, sql: &'a str) -> Work<'a, Result<Reply, Failure>>;
+
+    /// Waits for some time.
+    fn pause(&mut self, time: Duration) -> Work<'_, ()>;
+
+    /// Sends a message behind all that were sent, without waiting for its reply: called when a run is dropped midway.
+    fn abandon(&mut self, sql: &str);
+}
+
+/// The reply to a simple-query message: the rows that the library asked for, and a count.
+///
+/// A script may return rows, too, and any number of them. So only results whose first column is named
+/// `habitat` are kept.
+#[derive(Debug, Default)]
+pub struct Reply {
+    rows: Vec<Row>,
+    keeping: bool,
+    completed: usize,
+}
+
+impl Reply {
+    /// Takes note of a result's columns.
+    pub fn columns<'a>(&mut self, mut names: impl Iterator<Item = &'a str>) {
+        self.keeping = names.next() == Some("habitat");
+    }
+
+    /// Takes a row of the result whose columns were given last.
+    pub fn row<'a>(&mut self, values: impl Iterator<Item = Option<&'a str>>) {
+        if self.keeping {
+            self.rows.push(Row(values.map(|value| value.map(str::to_owned)).collect()));
+        }
+    }
+
+    /// Takes note of a statement's completion.
+    pub fn complete(&mut self) {
+        self.keeping = false;
+        self.completed += 1;
+    }
+
+    /// How many statements are complete.
+    pub fn completed(&self) -> usize {
+        self.completed
+    }
+
+    /// The rows whose first value is `kind`.
+    pub(crate) fn rows<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Row> {
+        self.rows.iter().filter(move |row| row.text(0) == kind)
+    }
+
+    /// The first row whose first value is `kind`.
+    pub(crate) fn first(&self, kind: &str) -> Option<&Row> {
+        self.rows.iter().find(|row| row.text(0) == kind)
+    }
+}
+
+/// One row of text.
+#[derive(Debug)]
+pub(crate) struct Row(Vec<Option<String>>);
+
+impl Row {
+    /// The value of a column; empty where it is null or not there.
+    pub(crate) fn text(&self, column: usize) -> &str {
+        self.value(column).unwrap_or_default()
+    }
+
+    pub(crate) fn value(&self, column: usize) -> Option<&str> {
+        self.0.get(column).and_then(Option::as_deref)
+    }
+
+    /// PostgreSQL's text for booleans is `t` and `f`.
+    pub(crate) fn is_true(&self, column: usize) -> bool {
+        self.text(column) == "t"
+    }
+
+    pub(crate) fn number<N: std::str::FromStr>(&self, column: usize) -> Option<N> {
+        self.value(column).and_then(|text| text.parse().ok())
+    }
+
+    pub(crate) fn micros(&self, column: usize) -> Duration {
+        Duration::from_micros(self.number(column).unwrap_or_default())
+    }
+}
+
+/// Why a message had no reply to its end.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Failure {
+    /// The server refused a statement.
+    Server {
+        /// What it said.
+        error: Box<ServerError>,
+        /// How many statements of the message were complete by then, where the client can tell.
+        completed: Option<usize>,
+    },
+    /// The connection broke: whether the message was carried out is not known.
+    Lost(String),
+}
+
+/// What the server says of an error, in its own words.
+///
+/// <https://www.postgresql.org/docs/current/protocol-error-fields.html>
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ServerError {
+    /// The SQLSTATE, `42P01`.
+    pub code: String,
+    /// The primary message.
+    pub message: String,
+    /// More about it.
+    pub detail: Option<String>,
+    /// What may help.
+    pub hint: Option<String>,
+    /// Where in the message the error is: counted in characters, from 1.
+    pub position: Option<u32>,
+    /// In which context it came up: the call stack of functions.
+    pub context: Option<String>,
+    /// The schema, table, column, constraint that it is about.
+    pub object: Option<String>,
+}
+
+impl ServerError {
+    /// Whether the server ended the session with this error, or would not begin one.
+    ///
+    /// Class 57, operator intervention, apart from cancelled queries:
+    /// <https://www.postgresql.org/docs/current/errcodes-appendix.html>
+    pub(crate) fn ends_session(&self) -> bool {
+        matches!(self.code.as_str(), "57P01" | "57P02" | "57P03" | "57P05" | "25P03" | "08006" | "08P01")
+    }
+}
+
+impl fmt::Display for ServerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.message, self.code)
+    }
+}
+
+impl std::error::Error for ServerError {}
+
+#[cfg(feature = "tokio-postgres")]
+impl ServerError {
+    /// Reads the server's words out of the driver's error; none where the error is the driver's own.
+    pub(crate) fn from_driver(error: &tokio_postgres::Error) -> Option<Self> {
+        use tokio_postgres::error::ErrorPosition;
+
+        let error = error.as_db_error()?;
+        let position = match error.position() {
+            Some(ErrorPosition::Original(position)) => Some(*position),
+            _ => None,
+        };
+        let object = [error.schema(), error.table(), error.column(), error.constraint()];
+        let object: Vec<_> = object.into_iter().flatten().collect();
+        Some(Self {
+            code: error.code().code().to_owned(),
+            message: error.message().to_owned(),
+            detail: error.detail().map(str::to_owned),
+            hint: error.hint().map(str::to_owned),
+            position,
+            context: error.where_().map(str::to_owned),
+            object: (!object.is_empty()).then(|| object.join(".")),
+        })
+    }
+}
+
+#[cfg(feature = "tokio-postgres")]
+impl Failure {
+    /// Tells a refusal by the server from a broken connection.
+    pub(crate) fn from_driver(error: &tokio_postgres::Error, completed: Option<usize>) -> Self {
+        match ServerError::from_driver(error) {
+            Some(error) if error.ends_session() => Self::Lost(error.to_string()),
+            Some(error) => Self::Server { error: Box::new(error), completed },
+            None => Self::Lost(words(error)),
+        }
+    }
+}
+
+/// The texts of an error and of what caused it; tokio-postgres puts what matters into the source.
+#[cfg(feature = "tokio-postgres")]
+fn words(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        source = error.source();
+    }
+    text
+}

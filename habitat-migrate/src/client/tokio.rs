@@ -1,0 +1,57 @@
+//! [`Client`] for `tokio_postgres::Client`.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::{Context, Waker};
+use std::time::Duration;
+
+use futures_core::Stream;
+use tokio_postgres::SimpleQueryMessage;
+
+use super::{Client, Failure, Reply, Work};
+
+impl Client for tokio_postgres::Client {
+    type Outcome<'a, T: Send + 'a> = Work<'a, T>;
+
+    fn complete<'a, T: Send + 'a>(work: Work<'a, T>) -> Self::Outcome<'a, T> {
+        work
+    }
+
+    fn run<'a>(&'a mut self, sql: &'a str) -> Work<'a, Result<Reply, Failure>> {
+        Box::pin(async move {
+            let mut reply = Reply::default();
+            // Only the stream tells how many statements were complete when one failed.
+            let stream = self.simple_query_raw(sql).await;
+            let mut stream = pin!(stream.map_err(|error| Failure::from_driver(&error, Some(0)))?);
+            while let Some(message) = poll_fn(|cx| stream.as_mut().poll_next(cx)).await {
+                match message {
+                    Ok(message) => reply.take(&message),
+                    Err(error) => return Err(Failure::from_driver(&error, Some(reply.completed()))),
+                }
+            }
+            Ok(reply)
+        })
+    }
+
+    fn pause(&mut self, time: Duration) -> Work<'_, ()> {
+        Box::pin(tokio::time::sleep(time))
+    }
+
+    fn abandon(&mut self, sql: &str) {
+        // The driver hands the message to its connection when the future is first polled. The reply is
+        // nobody's: the connection reads it and throws it away.
+        let sent = pin!(self.batch_execute(sql));
+        let _ = sent.poll(&mut Context::from_waker(Waker::noop()));
+    }
+}
+
+impl Reply {
+    pub(super) fn take(&mut self, message: &SimpleQueryMessage) {
+        match message {
+            SimpleQueryMessage::RowDescription(columns) => self.columns(columns.iter().map(|c| c.name())),
+            SimpleQueryMessage::Row(row) => self.row((0..row.len()).map(|n| row.get(n))),
+            SimpleQueryMessage::CommandComplete(_) => self.complete(),
+            _ => {}
+        }
+    }
+}

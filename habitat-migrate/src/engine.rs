@@ -1,0 +1,350 @@
+//! The engine: asks, takes the lock, applies a plan, and finds out what failed. One engine serves every client.
+
+use std::time::{Duration, Instant};
+
+use habitat_migrate_catalog::{Catalog, Compatibility, MigrationId};
+
+use crate::client::{Client, Failure, Reply, ServerError};
+use crate::error::{Cause, Error, Result};
+use crate::event::{Event, Holder};
+use crate::history::History;
+use crate::lock::Lock;
+use crate::plan::{Apply, Plan};
+use crate::policy::{NewerDatabase, Patience, Policy};
+use crate::report::Report;
+use crate::sql::Ident;
+use crate::tracker::{COLUMNS, Probe, Standing, Tracker};
+
+mod apply;
+mod failure;
+mod message;
+mod session;
+mod settings;
+
+use apply::Batch;
+use session::Session;
+use settings::Settings;
+
+pub(crate) use settings::Limits;
+
+/// What a run is to reach, and how.
+pub(crate) struct Goal<'a> {
+    pub(crate) catalog: &'a Catalog,
+    pub(crate) tracker: Tracker,
+    pub(crate) policy: Policy,
+    pub(crate) patience: Patience,
+    pub(crate) limits: Limits,
+    pub(crate) tell: &'a (dyn Fn(&Event) + Send + Sync),
+}
+
+/// Brings a database to where the goal's catalog wants it.
+pub(crate) async fn migrate<C: Client>(goal: &Goal<'_>, client: &mut C) -> Result<Report> {
+    let lock = Lock::of(&goal.tracker);
+    let started = Instant::now();
+    let session = Session::new(client, lock.clear());
+    let mut run = Run { goal, lock, session, report: Report::default(), failed: None };
+    let outcome = run.to_the_end().await;
+    run.report.elapsed = started.elapsed();
+    let report = std::mem::take(&mut run.report);
+    match outcome {
+        Ok(()) => Ok(report),
+        Err(cause) => Err(Error::new(cause, report)),
+    }
+}
+
+/// Reads the tracker's rows; none where there is no tracker.
+pub(crate) async fn history<C: Client>(goal: &Goal<'_>, client: &mut C) -> Result<History> {
+    let lock = Lock::of(&goal.tracker);
+    let session = Session::new(client, lock.clear());
+    let mut run = Run { goal, lock, session, report: Report::default(), failed: None };
+    let history = async {
+        match run.probe().await?.0 {
+            Probe::Absent => Ok(History::default()),
+            _ => run.history().await,
+        }
+    };
+    history.await.map_err(|cause| Error::new(cause, Report::default()))
+}
+
+/// One run: what it has done so far.
+struct Run<'a, C: Client> {
+    goal: &'a Goal<'a>,
+    lock: Lock,
+    session: Session<'a, C>,
+    report: Report,
+    /// A migration that the server could not even parse, found before those ahead of it were applied.
+    failed: Option<(MigrationId, Cause)>,
+}
+
+/// What came of trying to take the lock.
+enum Attempt {
+    Taken { settings: Settings, tracker: Option<History>, schema: bool },
+    Busy,
+}
+
+/// Whether the plan was carried out.
+enum Outcome {
+    Done,
+    /// Something came in between: read the history again.
+    Again,
+}
+
+impl<C: Client> Run<'_, C> {
+    async fn to_the_end(&mut self) -> Result<(), Cause> {
+        let started = Instant::now();
+        let mut poll = self.goal.patience.poll;
+        loop {
+            let (probe, standing) = self.probe().await?;
+            if self.is_current(probe) {
+                return self.failed.take().map_or(Ok(()), |(_, cause)| Err(cause));
+            }
+            if probe != Probe::Absent || standing == Standing::Standby {
+                // Look before taking the lock: it may be that nothing is pending, or that the plan is refused.
+                let history = if probe == Probe::Absent { History::default() } else { self.history().await? };
+                let plan = self.plan(&history)?;
+                if plan.pending().len() == 0 {
+                    return self.failed.take().map_or(Ok(()), |(_, cause)| Err(cause));
+                }
+                if standing == Standing::Standby {
+                    return Err(Cause::ReadOnly { pending: plan.pending().map(|m| m.id().clone()).collect() });
+                }
+            }
+            match self.attempt(probe != Probe::Absent).await? {
+                Attempt::Taken { settings, tracker, schema } => {
+                    match self.apply(settings, tracker, schema).await? {
+                        Outcome::Done => return self.failed.take().map_or(Ok(()), |(_, cause)| Err(cause)),
+                        Outcome::Again => {}
+                    }
+                }
+                Attempt::Busy => {
+                    self.wait(started, poll).await?;
+                    poll = (poll * 2).min(self.goal.patience.poll * 10);
+                }
+            }
+        }
+    }
+
+    /// Asks whether anything is to be done, in one round trip.
+    async fn probe(&mut self) -> Result<(Probe, Standing), Cause> {
+        let catalog = self.goal.catalog;
+        let reply = match self.session.ask(&self.goal.tracker.probe(catalog)).await {
+            Ok(reply) => reply,
+            Err(failure) => return Err(self.tracker_failure("read the tracker", failure).await),
+        };
+        match self.goal.tracker.probed(catalog, &reply) {
+            Some((_, _, true)) => Err(Cause::InTransaction),
+            Some((probe, standing, false)) => Ok((probe, standing)),
+            None => Err(Cause::ConnectionLost {
+                words: "the server did not answer the question".to_owned(),
+                under_way: Vec::new(),
+            }),
+        }
+    }
+
+    /// Whether a probe says that there is nothing to do; takes note of what it found.
+    fn is_current(&mut self, probe: Probe) -> bool {
+        let Probe::Current { newer, compatibility } = probe else { return false };
+        let allowed = compatibility == Compatibility::Compatible
+            && (newer == 0 || self.goal.policy.newer == NewerDatabase::AllowCompatible)
+            && self.goal.catalog.migrations().len() == self.goal.catalog.contexts().iter().map(|c| c.count()).sum::<usize>();
+        if allowed {
+            let applied = self.report.applied.len();
+            self.report.present = self.goal.catalog.migrations().len().saturating_sub(applied);
+            self.report.newer = newer;
+        }
+        allowed
+    }
+
+    async fn history(&mut self) -> Result<History, Cause> {
+        match self.session.ask(&self.goal.tracker.history()).await {
+            Ok(reply) => Ok(Tracker::read(&reply)),
+            Err(failure) => Err(self.tracker_failure("read the tracker", failure).await),
+        }
+    }
+
+    /// Plans, and takes note of what is there already.
+    fn plan(&mut self, history: &History) -> Result<Plan, Cause> {
+        let plan = Plan::new(self.goal.catalog, history, self.goal.policy).map_err(Cause::Refused)?;
+        self.report.present = plan.already_applied().saturating_sub(self.report.applied.len());
+        self.report.newer = plan.newer().len();
+        Ok(plan)
+    }
+
+    /// Begins a transaction that holds the lock, and reads what is to be known under it.
+    async fn attempt(&mut self, tracker: bool) -> Result<Attempt, Cause> {
+        let goal = self.goal;
+        let mut sql = self.lock.attempt(&format!("{}, {}", Settings::columns(), goal.tracker.presence()));
+        sql.push_str(&Settings::query());
+        if tracker {
+            sql.push_str(&goal.tracker.history());
+        }
+        let reply = match self.session.run(&sql).await {
+            Ok(reply) => reply,
+            Err(failure) => return Err(self.tracker_failure("take the lock", failure).await),
+        };
+        let row = reply.first("lock").filter(|row| row.is_true(1));
+        let Some(row) = row else { return Ok(Attempt::Busy) };
+        let settings = Settings::read(row, &reply);
+        if settings.server_version < 140_000 {
+            return Err(Cause::UnsupportedServer { version: settings.server_version });
+        }
+        let (table, schema) = (row.is_true(2 + Settings::COLUMNS), row.is_true(3 + Settings::COLUMNS));
+        let history = match (table, tracker) {
+            (false, _) => None,
+            (true, true) => Some(Tracker::read(&reply)),
+            // Somebody created it since it was asked for.
+            (true, false) => Some(self.history().await?),
+        };
+        Ok(Attempt::Taken { settings, tracker: history, schema })
+    }
+
+    /// Says who holds the lock, and waits a little.
+    async fn wait(&mut self, started: Instant, poll: Duration) -> Result<(), Cause> {
+        // Poll instead of waiting in the server: a waiting call holds a snapshot, and an index that the
+        // lock's holder builds concurrently would wait for that snapshot for ever.
+        let sql = format!("ROLLBACK;\n{}", self.lock.holder());
+        let reply = match self.session.finish(&sql).await {
+            Ok(reply) => reply,
+            Err(failure) => return Err(self.tracker_failure("wait for the lock", failure).await),
+        };
+        let holder: Option<Holder> = reply.first("holder").and_then(Lock::read_holder);
+        let waited = started.elapsed();
+        self.report.waited = waited;
+        if waited >= self.goal.patience.budget {
+            return Err(Cause::LockTimeout { waited, holder });
+        }
+        tracing::info!(waited_ms = millis(waited), holder = holder.as_ref().map(tracing::field::display), "waiting");
+        (self.goal.tell)(&Event::Waiting { holder, waited });
+        self.session.pause(jittered(poll)).await;
+        self.report.waited = started.elapsed();
+        Ok(())
+    }
+
+    /// Carries out what is pending, under the lock.
+    async fn apply(
+        &mut self,
+        settings: Settings,
+        tracker: Option<History>,
+        schema: bool,
+    ) -> Result<Outcome, Cause> {
+        let plan = match self.plan(&tracker.clone().unwrap_or_default()) {
+            Ok(plan) => plan,
+            Err(cause) => {
+                self.clear().await;
+                return Err(cause);
+            }
+        };
+        let mut steps = plan.into_steps();
+        if let Some((failed, _)) = &self.failed {
+            let ahead = steps.iter().position(|step| step.migration.id() == failed);
+            steps.truncate(ahead.unwrap_or(steps.len()));
+        }
+        if steps.is_empty() {
+            self.clear().await;
+            return Ok(Outcome::Done);
+        }
+        tracing::info!(pending = steps.len(), "migrating");
+        (self.goal.tell)(&Event::Planned { pending: steps.len() });
+        let mut prelude = self.lock.to_session();
+        if tracker.is_none() {
+            prelude.push_str("BEGIN ISOLATION LEVEL READ COMMITTED;\n");
+            if !schema {
+                prelude.push_str(&self.goal.tracker.create_schema());
+            }
+            prelude.push_str(&self.goal.tracker.create());
+            prelude.push_str("COMMIT;\n");
+        }
+        Batch::new(self, &steps, settings, prelude).apply_all().await
+    }
+
+    /// Rolls back and gives the lock back; if that fails, the connection is gone and nothing is left.
+    async fn clear(&mut self) {
+        let _ = self.session.clear().await;
+    }
+
+    /// A statement about the tracker failed: finds out why, and cleans up.
+    async fn tracker_failure(&mut self, doing: &'static str, failure: Failure) -> Cause {
+        let error = match failure {
+            Failure::Lost(words) => return Cause::ConnectionLost { words, under_way: Vec::new() },
+            Failure::Server { error, .. } => *error,
+        };
+        self.clear().await;
+        // Undefined column: a table of this name is there, and it is not ours.
+        if error.code == "42703" || error.code == "42883" {
+            if let Ok(reply) = self.session.ask(&self.goal.tracker.shape()).await {
+                let columns: Vec<String> = reply.rows("column").map(|row| row.text(1).to_owned()).collect();
+                if !columns.is_empty() && !COLUMNS.iter().all(|ours| columns.iter().any(|theirs| theirs == ours)) {
+                    let table = self.goal.tracker.table().to_owned();
+                    return Cause::ForeignTracker { table, tool: owner_of(&columns), columns };
+                }
+            }
+        }
+        let remedy = self.remedy(&error).await;
+        Cause::Tracker { doing, error, remedy }
+    }
+
+    /// The statement that gives this login the right that it lacks.
+    async fn remedy(&mut self, error: &ServerError) -> Option<String> {
+        let (schema, table) = (Ident(self.goal.tracker.schema()), self.goal.tracker.table());
+        let reply = self.session.ask("SELECT 'login' AS habitat, CURRENT_USER, pg_catalog.current_database();\n").await;
+        let (login, database) = match &reply {
+            Ok(reply) => reply.first("login").map(|row| (row.text(1), row.text(2)))?,
+            Err(_) => return None,
+        };
+        let (login, database) = (Ident(login), Ident(database));
+        let grant = match error.code.as_str() {
+            "42501" if error.message.contains("schema") && error.message.contains("database") => {
+                format!("GRANT CREATE ON DATABASE {database} TO {login};")
+            }
+            "42501" if error.message.contains("for database") => {
+                format!("GRANT CREATE ON DATABASE {database} TO {login};")
+            }
+            // Since PostgreSQL 15 only the database's owner may create tables in `public`.
+            // <https://www.postgresql.org/docs/15/release-15.html#id-1.11.6.22.4>
+            "42501" if error.message.contains("for schema") => {
+                format!("GRANT USAGE, CREATE ON SCHEMA {schema} TO {login};")
+            }
+            "42501" => format!(
+                "GRANT SELECT ON {table} TO {login}; or, to apply migrations, let its owner migrate"
+            ),
+            _ => return None,
+        };
+        Some(format!("as the owner or an administrator, run: {grant}"))
+    }
+}
+
+/// Which tool's tracker a table of the same name with these columns is.
+fn owner_of(columns: &[String]) -> Option<&'static str> {
+    let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
+    match columns.as_slice() {
+        ["version"] => Some("Rails or dbmate"),
+        ["version", "dirty"] => Some("golang-migrate"),
+        ["version", "inserted_at"] => Some("Ecto"),
+        ["version", "applied_at"] | ["version", "deployed_at", "deployed_by", "description"] => {
+            Some("a script of your own")
+        }
+        _ => None,
+    }
+}
+
+/// Between half of a time and all of it, so that many processes do not ask at once.
+fn jittered(time: Duration) -> Duration {
+    use std::hash::{BuildHasher, Hasher};
+
+    let random = std::hash::RandomState::new().build_hasher().finish();
+    time / 2 + time.mul_f64((random % 1000) as f64 / 2000.0)
+}
+
+fn millis(duration: Duration) -> u64 {
+    duration.as_millis().try_into().unwrap_or(u64::MAX)
+}
+
+/// The names of steps.
+fn names(steps: &[Apply]) -> Vec<MigrationId> {
+    steps.iter().map(|step| step.migration.id().clone()).collect()
+}
+
+/// A reply's evidence that the lock was held to the end of its message.
+fn is_held(reply: &Reply) -> bool {
+    reply.first("held").is_some_and(|row| row.is_true(1) && row.is_true(2))
+}

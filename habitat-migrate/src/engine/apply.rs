@@ -1,0 +1,191 @@
+//! Sends the steps of a plan, many to a message.
+
+use std::borrow::Cow;
+use std::time::{Duration, Instant};
+
+use habitat_migrate_catalog::{normalise, statements};
+
+use super::message::Message;
+use super::settings::Settings;
+use super::{Outcome, Run, is_held, millis, names};
+use crate::client::{Client, Reply};
+use crate::error::Cause;
+use crate::event::Event;
+use crate::plan::Apply;
+use crate::report::Applied;
+
+/// The steps of a plan on their way to the server, and how many of them are known to be committed.
+pub(super) struct Batch<'r, 'a, C: Client> {
+    pub(super) run: &'r mut Run<'a, C>,
+    pub(super) steps: &'r [Apply],
+    pub(super) settings: Settings,
+    pub(super) message: Message,
+    pub(super) committed: usize,
+    prelude: String,
+    size: usize,
+}
+
+impl<'r, 'a, C: Client> Batch<'r, 'a, C> {
+    /// The prelude goes in front of the first step.
+    pub(super) fn new(
+        run: &'r mut Run<'a, C>,
+        steps: &'r [Apply],
+        settings: Settings,
+        prelude: String,
+    ) -> Self {
+        Self { run, steps, settings, message: Message::default(), committed: 0, prelude, size: FIRST }
+    }
+
+    pub(super) async fn apply_all(mut self) -> Result<Outcome, Cause> {
+        let mut waiting = 0;
+        for (n, step) in self.steps.iter().enumerate() {
+            self.begin(n, step, waiting == 0);
+            let script = normalise(step.migration.script());
+            for (offset, piece) in pieces(&script) {
+                self.message.script(n, offset, piece);
+                if self.message.len() >= LARGE && offset + piece.len() < script.len() {
+                    // The rest follows in the same transaction; the server is not asked to hold it all at once.
+                    if let Some(outcome) = self.send(Then::GoOn).await? {
+                        return Ok(outcome);
+                    }
+                }
+            }
+            self.end(n, step);
+            waiting += 1;
+            let last = n + 1 == self.steps.len();
+            if last || waiting >= self.size || self.message.len() >= LARGE {
+                let then = if last { Then::Stop } else { Then::HoldOn };
+                if let Some(outcome) = self.send(then).await? {
+                    return Ok(outcome);
+                }
+                waiting = 0;
+            }
+        }
+        Ok(Outcome::Done)
+    }
+
+    fn begin(&mut self, n: usize, step: &Apply, first: bool) {
+        let goal = self.run.goal;
+        if first {
+            let prelude = match std::mem::take(&mut self.prelude) {
+                prelude if prelude.is_empty() => self.run.lock.to_session(),
+                prelude => prelude,
+            };
+            self.message.own(n, &prelude);
+        }
+        self.message.own(n, "BEGIN ISOLATION LEVEL READ COMMITTED;\n");
+        self.message.own(n, &goal.tracker.begin(step));
+        self.message.own(n, &goal.limits.prepare(&step.migration));
+        (goal.tell)(&Event::Started { migration: step.migration.id().clone() });
+    }
+
+    fn end(&mut self, n: usize, step: &Apply) {
+        // A new line, since the script may end in a comment. What it deferred is checked now, while
+        // the transaction is there to be rolled back and its session to give the lock back.
+        self.message.own(n, "\n;\nSET CONSTRAINTS ALL IMMEDIATE;\n");
+        self.message.own(n, &self.settings.restore());
+        self.message.own(n, &self.run.goal.tracker.finish(step));
+        self.message.own(n, "COMMIT;\n");
+    }
+
+    /// Sends the message; gives an outcome where the steps must not go on.
+    async fn send(&mut self, then: Then) -> Result<Option<Outcome>, Cause> {
+        let last = self.message.steps().end - 1;
+        match then {
+            Then::GoOn => {}
+            Then::HoldOn => self.message.own(last, &self.run.lock.to_transaction()),
+            Then::Stop => self.message.own(last, &self.run.lock.release()),
+        }
+        let started = Instant::now();
+        let outcome = match then {
+            Then::Stop => self.run.session.finish(self.message.sql()).await,
+            _ => self.run.session.run(self.message.sql()).await,
+        };
+        let reply = match outcome {
+            Ok(reply) => reply,
+            Err(failure) => return self.failed(failure).await.map(Some),
+        };
+        self.note_applied(&reply);
+        self.message.clear();
+        if !matches!(then, Then::GoOn) {
+            if !is_held(&reply) {
+                self.run.clear().await;
+                return Err(Cause::LockLost);
+            }
+            self.adapt(started.elapsed());
+        }
+        Ok(None)
+    }
+
+    /// Takes note of the steps that a reply shows to be committed.
+    fn note_applied(&mut self, reply: &Reply) {
+        for row in reply.rows("applied") {
+            self.note_committed(row.micros(1));
+        }
+    }
+
+    /// Takes note that the next step is committed.
+    pub(super) fn note_committed(&mut self, duration: Duration) {
+        let Some(step) = self.steps.get(self.committed) else { return };
+        let id = step.migration.id().clone();
+        tracing::info!(migration = %id, duration_ms = millis(duration), "applied");
+        (self.run.goal.tell)(&Event::Applied { migration: id.clone(), duration });
+        self.run.report.applied.push(Applied { id, duration });
+        self.committed += 1;
+    }
+
+    /// Sends more at once while that is quick, and less where it is slow: so events come, and a
+    /// failure, a lost connection or a cancelled run wastes little.
+    fn adapt(&mut self, took: Duration) {
+        if took < QUICK {
+            self.size = (self.size * 4).min(MOST);
+        } else if took > SLOW {
+            self.size = (self.size / 4).max(1);
+        }
+    }
+
+    /// What is under way and not known to be committed.
+    pub(super) fn under_way(&self) -> Vec<habitat_migrate_catalog::MigrationId> {
+        names(&self.steps[self.committed..self.message.steps().end.max(self.committed)])
+    }
+}
+
+/// What comes behind a message.
+#[derive(Clone, Copy)]
+enum Then {
+    /// The rest of the same script.
+    GoOn,
+    /// More steps: an open transaction keeps the lock.
+    HoldOn,
+    /// Nothing: the lock is given back.
+    Stop,
+}
+
+/// Cuts a large script between its statements, so that a message stays small; a small one is sent as it is.
+fn pieces<'s>(script: &'s Cow<'_, str>) -> Vec<(usize, &'s str)> {
+    if script.len() <= LARGE {
+        return vec![(0, script)];
+    }
+    let mut pieces = Vec::new();
+    let mut start = 0;
+    for statement in statements(script).unwrap_or_default() {
+        let end = statement.range().end;
+        if end - start >= LARGE {
+            pieces.push((start, &script[start..end]));
+            start = end;
+        }
+    }
+    if start < script.len() {
+        pieces.push((start, &script[start..]));
+    }
+    pieces
+}
+
+/// How many migrations the first message has.
+const FIRST: usize = 8;
+/// How many migrations a message has at the most.
+const MOST: usize = 512;
+/// From how many bytes on a message is sent as it is.
+const LARGE: usize = 512 * 1024;
+const QUICK: Duration = Duration::from_millis(400);
+const SLOW: Duration = Duration::from_secs(2);

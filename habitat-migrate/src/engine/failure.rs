@@ -1,0 +1,127 @@
+//! Finds out what failed, where, and what was kept.
+
+use std::time::Duration;
+
+use habitat_migrate_catalog::{Excerpt, normalise, statements};
+
+use super::Outcome;
+use super::apply::Batch;
+use super::message::Place;
+use crate::client::{Client, Failure, ServerError};
+use crate::error::Cause;
+use crate::tracker::ENDED;
+
+impl<C: Client> Batch<'_, '_, C> {
+    /// A message failed. Cleans up, reads what is committed, and tells the place; or finds that it is to be tried again.
+    pub(super) async fn failed(&mut self, failure: Failure) -> Result<Outcome, Cause> {
+        let (error, completed) = match failure {
+            Failure::Lost(words) => {
+                return Err(Cause::ConnectionLost { words, under_way: self.under_way() });
+            }
+            Failure::Server { error, completed } => (*error, completed),
+        };
+        self.run.clear().await;
+        let place = self.message.find(&error, completed);
+        if self.is_about_tracker(place, &error) {
+            return Err(self.run.tracker_failure("create the tracker", Failure::Server { error: Box::new(error), completed }).await);
+        }
+        let first = self.committed;
+        self.catch_up().await?;
+        // Another process recorded it first, although this one had the lock: go on with what is left.
+        if error.code == "23505" && error.object.as_deref().is_some_and(|o| o.contains("schema_migrations")) {
+            return Ok(Outcome::Again);
+        }
+        let failing = place.map_or(self.committed, |place| place.step);
+        let Some(step) = self.steps.get(failing) else {
+            return Err(Cause::Tracker { doing: "record a migration", error, remedy: None });
+        };
+        let offset = match place {
+            Some(place) => place.script,
+            None => self.replay(failing, &error).await,
+        };
+        let script = normalise(step.migration.script());
+        let error = plain(error);
+        let detail = error.to_string();
+        let cause = Cause::Migration {
+            id: step.migration.id().clone(),
+            path: step.migration.path().to_owned(),
+            place: offset.map(|offset| Excerpt::at(&script, offset)),
+            error,
+        };
+        if failing > self.committed && failing > first {
+            // PostgreSQL parses a message before it runs any of it: those ahead are still to be applied.
+            self.run.failed = Some((step.migration.id().clone(), cause));
+            return Ok(Outcome::Again);
+        }
+        self.note_failure(failing, &detail).await;
+        Err(cause)
+    }
+
+    /// Whether the tracker could not be created.
+    fn is_about_tracker(&self, place: Option<Place>, error: &ServerError) -> bool {
+        match place {
+            Some(place) => {
+                self.committed == 0 && place.step == 0 && place.script.is_none() && error.code == "42501"
+            }
+            None => false,
+        }
+    }
+
+    /// Reads which steps are committed: the message may have been refused as a whole.
+    async fn catch_up(&mut self) -> Result<(), Cause> {
+        let history = match self.run.probe().await?.0 {
+            crate::tracker::Probe::Absent => return Ok(()),
+            _ => self.run.history().await?,
+        };
+        while let Some(step) = self.steps.get(self.committed) {
+            let Some(record) = history.get(step.migration.id()) else { break };
+            if record.state() != crate::history::State::Applied {
+                break;
+            }
+            let duration: Duration = record.execution_time();
+            self.note_committed(duration);
+        }
+        Ok(())
+    }
+
+    /// Finds the statement that failed, for a client that does not tell: runs them one by one, and rolls back.
+    async fn replay(&mut self, failing: usize, error: &ServerError) -> Option<usize> {
+        let step = &self.steps[failing];
+        let script = normalise(step.migration.script());
+        let prepare = format!(
+            "BEGIN ISOLATION LEVEL READ COMMITTED;\n{}",
+            self.run.goal.limits.prepare(&step.migration)
+        );
+        self.run.session.run(&prepare).await.ok()?;
+        let mut found = None;
+        for statement in statements(&script).ok()?.iter().filter(|s| !s.is_empty()) {
+            match self.run.session.run(&script[statement.range()]).await {
+                Ok(_) => {}
+                Err(Failure::Server { error: again, .. }) if again.code == error.code => {
+                    found = Some(statement.code().start);
+                    break;
+                }
+                Err(_) => break,
+            }
+        }
+        self.run.clear().await;
+        found
+    }
+
+    /// Notes the failure down in the log; that is worth no error of its own.
+    async fn note_failure(&mut self, failing: usize, detail: &str) {
+        let sql = self.run.goal.tracker.failed(self.steps[failing].migration.id(), detail);
+        if self.run.session.ask(&sql).await.is_err() {
+            self.run.clear().await;
+        }
+    }
+}
+
+/// The server's error in plain words, where the engine's own statement found it out.
+fn plain(mut error: ServerError) -> ServerError {
+    if error.code == "22P02" && error.message.contains(ENDED) {
+        error.message = ENDED.to_owned();
+        error.hint = Some("a procedure or a statement in it commits or rolls back; what ran before that may be kept".to_owned());
+    }
+    error
+}

@@ -1,0 +1,93 @@
+//! The session's settings: what the caller had set comes back after every script, what a script set goes.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use habitat_migrate_catalog::Migration;
+
+use crate::client::{Reply, Row};
+use crate::sql::{Ident, Literal};
+
+/// What the session looked like when the run began.
+#[derive(Clone, Debug)]
+pub(super) struct Settings {
+    pub(super) server_version: u32,
+    login: String,
+    role: String,
+    changed: Vec<(String, String)>,
+}
+
+/// How long statements may take, and wait for locks, where a migration does not say so itself.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Limits {
+    pub(crate) lock_timeout: Option<Duration>,
+    pub(crate) statement_timeout: Option<Duration>,
+}
+
+impl Settings {
+    /// How many columns [`Settings::columns`] has.
+    pub(super) const COLUMNS: usize = 3;
+
+    /// What to select beside the lock.
+    pub(super) fn columns() -> String {
+        "SESSION_USER, pg_catalog.current_setting('role'), pg_catalog.current_setting('server_version_num')".to_owned()
+    }
+
+    /// Asks for what the caller has set in this session.
+    pub(super) fn query() -> String {
+        "SELECT 'setting' AS habitat, s.name, s.setting FROM pg_catalog.pg_settings AS s \
+         WHERE s.source OPERATOR(pg_catalog.=) 'session';\n"
+            .to_owned()
+    }
+
+    /// Reads the lock's row and the rows of [`Settings::query`].
+    pub(super) fn read(row: &Row, reply: &Reply) -> Self {
+        let changed = reply.rows("setting").map(|row| (row.text(1).to_owned(), row.text(2).to_owned()));
+        Self {
+            login: row.text(2).to_owned(),
+            role: row.text(3).to_owned(),
+            server_version: row.number(4).unwrap_or_default(),
+            // The transaction's own characteristics show up as settings, too.
+            changed: changed.filter(|(name, _)| !name.starts_with("transaction_")).collect(),
+        }
+    }
+
+    /// The statements that undo whatever a script has set for the session.
+    ///
+    /// RESET ALL goes back to what the connection began with, and leaves the role alone.
+    /// <https://www.postgresql.org/docs/current/sql-reset.html>,
+    /// <https://www.postgresql.org/docs/current/sql-set-session-authorization.html>
+    pub(super) fn restore(&self) -> String {
+        let mut sql = format!("SET SESSION AUTHORIZATION {};\nRESET ALL;\n", Ident(&self.login));
+        for (name, value) in &self.changed {
+            let (name, value) = (Literal(name), Literal(value));
+            let _ = writeln!(sql, "SELECT pg_catalog.set_config({name}, {value}, false);");
+        }
+        if self.role != "none" {
+            let _ = writeln!(sql, "SET ROLE {};", Ident(&self.role));
+        }
+        sql
+    }
+}
+
+impl Limits {
+    /// The statements that prepare a transaction for a migration's script.
+    pub(super) fn prepare(self, migration: &Migration) -> String {
+        let settings = migration.settings();
+        let mut sql = String::new();
+        let timeouts = [
+            ("lock_timeout", settings.lock_timeout.or(self.lock_timeout)),
+            ("statement_timeout", settings.statement_timeout.or(self.statement_timeout)),
+        ];
+        for (name, timeout) in timeouts {
+            if let Some(timeout) = timeout {
+                // Zero would mean no limit, so a fraction of a millisecond counts as one.
+                let _ = writeln!(sql, "SET LOCAL {name} = {};", timeout.as_millis().max(1).min(i32::MAX as u128));
+            }
+        }
+        if let Some(role) = &settings.role {
+            let _ = writeln!(sql, "SET LOCAL ROLE {};", Ident(role));
+        }
+        sql
+    }
+}

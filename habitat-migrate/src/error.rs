@@ -1,0 +1,329 @@
+//! What went wrong, where, and what was kept: [`Error`].
+
+use std::fmt;
+use std::time::Duration;
+
+use habitat_migrate_catalog::{Excerpt, MigrationId};
+
+use crate::client::ServerError;
+use crate::event::Holder;
+use crate::plan::Refusals;
+use crate::report::Report;
+
+/// Why a run did not come to its end: what failed and where, what was applied before, what to do next.
+///
+/// `{}` is one line. `{:?}`, which `fn main() -> Result<(), Error>` prints, and [`Error::diagnostic`] show the place in the script:
+/// ```text
+/// error: migration people:04_people_core failed; nothing of it was kept
+///   --> migrations/habitat/people/04_people_core.sql:57:14
+///    |
+/// 57 |   status  contribution_state NOT NULL,
+///    |           ^ type "contribution_state" does not exist (42704)
+///    = applied before it: treasury:01_treasury_core
+///    = next: correct the file and run migrate again
+/// ```
+pub struct Error(Box<Inner>);
+
+struct Inner {
+    cause: Cause,
+    report: Report,
+}
+
+/// The kinds of [`Error`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The plan was refused, before anything ran: see [`Error::refusals`].
+    Refused,
+    /// The server refused a statement of a migration; the migration left nothing.
+    Migration,
+    /// The server refused a statement about the tracker: a right is missing, for one.
+    Tracker,
+    /// A table of the tracker's name is there, and it is another tool's. Nothing was written to it.
+    ForeignTracker,
+    /// Something is pending, and the server takes no writes. Nothing was tried.
+    ReadOnly,
+    /// Another process held the lock for longer than this one was to wait.
+    LockTimeout,
+    /// The lock was gone although nobody had given it back; what was applied is recorded.
+    LockLost,
+    /// The connection broke. What was under way is either applied and recorded, or left nothing; the next run finds out.
+    ConnectionLost,
+    /// No connection could be opened.
+    Connect,
+    /// The client is inside of a transaction of the caller's. Nothing was tried.
+    InTransaction,
+    /// The migrations folder has changed since this program was built; only in builds with debug assertions.
+    Stale,
+    /// The migrator was given something that PostgreSQL cannot have, such as a schema's name of 64 bytes.
+    Invalid,
+    /// The server's version is one that the library does not know.
+    UnsupportedServer,
+}
+
+/// What an error is made of.
+#[derive(Debug)]
+pub(crate) enum Cause {
+    Refused(Refusals),
+    Migration { id: MigrationId, path: String, place: Option<Excerpt>, error: ServerError },
+    Tracker { doing: &'static str, error: ServerError, remedy: Option<String> },
+    ForeignTracker { table: String, columns: Vec<String>, tool: Option<&'static str> },
+    ReadOnly { pending: Vec<MigrationId> },
+    LockTimeout { waited: Duration, holder: Option<Holder> },
+    LockLost,
+    ConnectionLost { words: String, under_way: Vec<MigrationId> },
+    #[cfg(feature = "tokio-postgres")]
+    Connect(crate::connect::ConnectError),
+    InTransaction,
+    Stale(String),
+    Invalid(String),
+    UnsupportedServer { version: u32 },
+}
+
+/// The result of a run.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    pub(crate) fn new(cause: Cause, report: Report) -> Self {
+        Self(Box::new(Inner { cause, report }))
+    }
+
+    pub(crate) fn with_report(mut self, report: Report) -> Self {
+        self.0.report = report;
+        self
+    }
+
+    /// What kind of error it is.
+    pub fn kind(&self) -> ErrorKind {
+        match &self.0.cause {
+            Cause::Refused(_) => ErrorKind::Refused,
+            Cause::Migration { .. } => ErrorKind::Migration,
+            Cause::Tracker { .. } => ErrorKind::Tracker,
+            Cause::ForeignTracker { .. } => ErrorKind::ForeignTracker,
+            Cause::ReadOnly { .. } => ErrorKind::ReadOnly,
+            Cause::LockTimeout { .. } => ErrorKind::LockTimeout,
+            Cause::LockLost => ErrorKind::LockLost,
+            Cause::ConnectionLost { .. } => ErrorKind::ConnectionLost,
+            #[cfg(feature = "tokio-postgres")]
+            Cause::Connect(_) => ErrorKind::Connect,
+            Cause::InTransaction => ErrorKind::InTransaction,
+            Cause::Stale(_) => ErrorKind::Stale,
+            Cause::Invalid(_) => ErrorKind::Invalid,
+            Cause::UnsupportedServer { .. } => ErrorKind::UnsupportedServer,
+        }
+    }
+
+    /// What the run did before it failed.
+    pub fn report(&self) -> &Report {
+        &self.0.report
+    }
+
+    /// The migration that failed.
+    pub fn migration(&self) -> Option<&MigrationId> {
+        match &self.0.cause {
+            Cause::Migration { id, .. } => Some(id),
+            _ => None,
+        }
+    }
+
+    /// The file, line and column of the failed statement, both counted from 1, columns in characters.
+    pub fn location(&self) -> Option<(&str, usize, usize)> {
+        match &self.0.cause {
+            Cause::Migration { path, place: Some(place), .. } => {
+                Some((path, place.location().line(), place.location().column()))
+            }
+            _ => None,
+        }
+    }
+
+    /// The server's own words.
+    pub fn server_error(&self) -> Option<&ServerError> {
+        match &self.0.cause {
+            Cause::Migration { error, .. } | Cause::Tracker { error, .. } => Some(error),
+            _ => None,
+        }
+    }
+
+    /// The reasons for which the plan was refused.
+    pub fn refusals(&self) -> Option<&Refusals> {
+        match &self.0.cause {
+            Cause::Refused(refusals) => Some(refusals),
+            _ => None,
+        }
+    }
+
+    /// The migrations that are pending on a server that takes no writes.
+    pub fn pending(&self) -> &[MigrationId] {
+        match &self.0.cause {
+            Cause::ReadOnly { pending } => pending,
+            _ => &[],
+        }
+    }
+
+    /// The error as a person wants to see it at a terminal: several lines, with the place in the script.
+    pub fn diagnostic(&self) -> impl fmt::Display + '_ {
+        Diagnostic(self)
+    }
+}
+
+struct Diagnostic<'a>(&'a Error);
+
+impl fmt::Display for Diagnostic<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "error: {:?}", self.0)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.cause.fmt(f)
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(refusals) => write!(f, "nothing was applied: {refusals}"),
+            Self::Migration { id, .. } => write!(f, "migration {id} failed; nothing of it was kept"),
+            Self::Tracker { doing, .. } => write!(f, "the server refused to {doing}"),
+            Self::ForeignTracker { table, tool, .. } => match tool {
+                Some(tool) => write!(f, "table {table} is the tracker of {tool}; nothing was written to it"),
+                None => write!(f, "table {table} is not habitat-migrate's; nothing was written to it"),
+            },
+            Self::ReadOnly { pending } => {
+                write!(f, "{} migrations are pending and the server takes no writes: ", pending.len())?;
+                list(pending, f)
+            }
+            Self::LockTimeout { waited, holder } => {
+                write!(f, "another process has been migrating for longer than {:.1} s", waited.as_secs_f64())?;
+                holder.iter().try_for_each(|holder| write!(f, ": {holder}"))
+            }
+            Self::LockLost => f.write_str("the lock was lost while migrating"),
+            Self::ConnectionLost { words, .. } => write!(f, "the connection was lost: {words}"),
+            #[cfg(feature = "tokio-postgres")]
+            Self::Connect(_) => f.write_str("no connection to the database"),
+            Self::InTransaction => f.write_str("the client is inside of a transaction"),
+            Self::Stale(what) => f.write_str(what),
+            Self::Invalid(what) => f.write_str(what),
+            Self::UnsupportedServer { version } => {
+                write!(f, "the server is PostgreSQL {}, and 14 is the oldest that is supported", version / 10_000)
+            }
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match &self.0.cause {
+            Cause::Migration { error, .. } | Cause::Tracker { error, .. } => Some(error),
+            #[cfg(feature = "tokio-postgres")]
+            Cause::Connect(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")?;
+        let mut notes = Notes { f, margin: 1 };
+        match &self.0.cause {
+            Cause::Migration { path, place, error, .. } => {
+                notes.place(path, place.as_ref(), error)?;
+                notes.server(error)?;
+            }
+            Cause::Tracker { error, .. } => {
+                notes.note("server", &error.to_string())?;
+                notes.server(error)?;
+            }
+            Cause::Refused(refusals) => {
+                for refusal in refusals.iter() {
+                    notes.note("help", refusal.advice())?;
+                }
+            }
+            Cause::ForeignTracker { columns, .. } => notes.note("its columns", &columns.join(", "))?,
+            Cause::ConnectionLost { under_way, .. } if !under_way.is_empty() => {
+                let names: Vec<String> = under_way.iter().map(ToString::to_string).collect();
+                notes.note("under way", &abridged(&names))?;
+            }
+            #[cfg(feature = "tokio-postgres")]
+            Cause::Connect(error) => notes.note("because", &error.to_string())?,
+            _ => {}
+        }
+        let applied: Vec<String> = self.0.report.applied().iter().map(|a| a.id().to_string()).collect();
+        if !applied.is_empty() {
+            notes.note("applied before it", &abridged(&applied))?;
+        }
+        self.0.cause.next().iter().try_for_each(|next| notes.note("next", next))
+    }
+}
+
+impl Cause {
+    /// What to do next.
+    fn next(&self) -> Option<String> {
+        Some(match self {
+            Self::Migration { .. } => "correct the file and run migrate again".to_owned(),
+            Self::Tracker { remedy, .. } => remedy.clone()?,
+            Self::ForeignTracker { .. } => {
+                "give the tracker a schema of its own with `Migrator::schema`".to_owned()
+            }
+            Self::ReadOnly { .. } => "migrate on the primary, then start this program again".to_owned(),
+            Self::LockTimeout { .. } => {
+                "wait for that process, or end it with pg_terminate_backend; no lock outlives its session".to_owned()
+            }
+            Self::LockLost | Self::ConnectionLost { .. } => {
+                "run migrate again: it reads from the tracker what is applied".to_owned()
+            }
+            Self::InTransaction => "commit or roll back before migrating".to_owned(),
+            Self::Refused(_) | Self::Stale(_) | Self::Invalid(_) | Self::UnsupportedServer { .. } => return None,
+            #[cfg(feature = "tokio-postgres")]
+            Self::Connect(_) => return None,
+        })
+    }
+}
+
+/// The lines below an error's first, indented as rustc does.
+struct Notes<'a, 'b> {
+    f: &'a mut fmt::Formatter<'b>,
+    margin: usize,
+}
+
+impl Notes<'_, '_> {
+    fn place(&mut self, path: &str, place: Option<&Excerpt>, error: &ServerError) -> fmt::Result {
+        let Some(place) = place else {
+            write!(self.f, "\n --> {path}")?;
+            return self.note("server", &error.to_string());
+        };
+        self.margin = place.location().line().to_string().len();
+        let mut picture = String::new();
+        place.render(path, &error.to_string(), &mut picture)?;
+        write!(self.f, "\n{}", picture.trim_end())
+    }
+
+    fn server(&mut self, error: &ServerError) -> fmt::Result {
+        let notes = [("detail", &error.detail), ("hint", &error.hint), ("context", &error.context)];
+        for (name, text) in notes {
+            text.iter().try_for_each(|text| self.note(name, text))?;
+        }
+        Ok(())
+    }
+
+    fn note(&mut self, name: &str, text: &str) -> fmt::Result {
+        let margin = " ".repeat(self.margin);
+        let text = text.replace('\n', &format!("\n{margin}   "));
+        write!(self.f, "\n{margin} = {name}: {text}")
+    }
+}
+
+fn list(ids: &[MigrationId], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let names: Vec<String> = ids.iter().map(ToString::to_string).collect();
+    f.write_str(&abridged(&names))
+}
+
+/// The names, at most eight of them.
+fn abridged(names: &[String]) -> String {
+    match names.len() {
+        0..=8 => names.join(", "),
+        n => format!("{}, … and {} more", names[..7].join(", "), n - 7),
+    }
+}

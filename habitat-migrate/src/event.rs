@@ -1,0 +1,71 @@
+//! What a run tells while it goes on: [`Event`].
+
+use std::fmt;
+use std::time::Duration;
+
+use habitat_migrate_catalog::MigrationId;
+
+/// Something that happened during a run, given to the callback of `Migrator::on_event`.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// Another process migrates; this one polls until it is done.
+    Waiting {
+        /// Who holds the lock, as far as this login may see.
+        holder: Option<Holder>,
+        /// For how long this process has waited by now.
+        waited: Duration,
+    },
+    /// The plan is made and the lock is held.
+    Planned {
+        /// How many migrations will be applied.
+        pending: usize,
+    },
+    /// A migration is about to be sent to the server.
+    Started {
+        /// Which one.
+        migration: MigrationId,
+    },
+    /// A migration and its record are committed.
+    Applied {
+        /// Which one.
+        migration: MigrationId,
+        /// How long it took, by the server's clock.
+        duration: Duration,
+    },
+    /// The connection was lost and a new one is opened; only for runs by connection string.
+    Reconnecting,
+}
+
+/// The session that holds the lock, from `pg_stat_activity`.
+///
+/// Without membership in `pg_read_all_stats` a login sees only the process id of other roles' sessions.
+/// <https://www.postgresql.org/docs/current/monitoring-stats.html#MONITORING-PG-STAT-ACTIVITY-VIEW>
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Holder {
+    /// The server process of that session.
+    pub pid: i32,
+    /// Its `application_name`.
+    pub application: Option<String>,
+    /// Its client's address; none for a Unix socket.
+    pub client: Option<String>,
+    /// For how long its transaction has been open, or its session where no transaction is.
+    pub age: Option<Duration>,
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "process {}", self.pid)?;
+        if let Some(application) = &self.application {
+            write!(f, " ({application})")?;
+        }
+        if let Some(client) = &self.client {
+            write!(f, " from {client}")?;
+        }
+        if let Some(age) = self.age {
+            write!(f, ", since {:.1} s", age.as_secs_f64())?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,119 @@
+//! The lock that keeps two processes from migrating at once: its key, and the statements about it.
+//!
+//! It is an advisory lock on a number made of the tracker's name, so two services with trackers of their own
+//! do not wait for each other. <https://www.postgresql.org/docs/current/explicit-locking.html#ADVISORY-LOCKS>
+//!
+//! Between messages it belongs to an open transaction, so that a transaction pooler keeps the
+//! session for us and a lost connection frees it. Within a message it belongs to the session, too: one
+//! transaction commits and the next begins with nobody in between.
+
+use std::time::Duration;
+
+use sha2::{Digest as _, Sha256};
+
+use crate::client::Row;
+use crate::event::Holder;
+use crate::tracker::Tracker;
+
+/// The advisory lock of one tracker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Lock {
+    key: i64,
+}
+
+impl Lock {
+    pub(crate) fn of(tracker: &Tracker) -> Self {
+        let hash = Sha256::digest(format!("habitat-migrate {}", tracker.table()));
+        let mut key = [0; 8];
+        key.copy_from_slice(&hash[..8]);
+        Self { key: i64::from_be_bytes(key) }
+    }
+
+    /// Begins a transaction that holds the lock, if nobody else does; `more` is what else to select.
+    ///
+    /// READ COMMITTED, whatever the default is: history has to be read as it is when the lock is taken.
+    pub(crate) fn attempt(self, more: &str) -> String {
+        format!(
+            "BEGIN ISOLATION LEVEL READ COMMITTED;\n\
+             SELECT 'lock' AS habitat, pg_catalog.pg_try_advisory_xact_lock({}), {more};\n",
+            self.key
+        )
+    }
+
+    /// Gives the lock to the session, and ends the transaction that has it.
+    pub(crate) fn to_session(self) -> String {
+        format!("SELECT pg_catalog.pg_advisory_lock({});\nCOMMIT;\n", self.key)
+    }
+
+    /// Begins a transaction that has the lock, and takes it from the session.
+    pub(crate) fn to_transaction(self) -> String {
+        format!(
+            "BEGIN ISOLATION LEVEL READ COMMITTED;\n\
+             SELECT 'held' AS habitat, pg_catalog.pg_try_advisory_xact_lock({0}), pg_catalog.pg_advisory_unlock({0});\n",
+            self.key
+        )
+    }
+
+    /// Takes the lock from the session; the last statement of a run.
+    pub(crate) fn release(self) -> String {
+        format!("SELECT 'held' AS habitat, true, pg_catalog.pg_advisory_unlock({});\n", self.key)
+    }
+
+    /// Leaves nothing behind, whatever there is: an open transaction, a lock of the session.
+    pub(crate) fn clear(self) -> String {
+        format!(
+            "ROLLBACK;\nSELECT pg_catalog.pg_advisory_unlock({}) FROM pg_catalog.pg_locks AS l \
+             WHERE l.pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid() AND {} LIMIT 1;\n",
+            self.key,
+            self.is_this("l"),
+        )
+    }
+
+    /// Asks who holds the lock.
+    pub(crate) fn holder(self) -> String {
+        format!(
+            "SELECT 'holder' AS habitat, l.pid, a.application_name, pg_catalog.host(a.client_addr), \
+             (EXTRACT(epoch FROM pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) \
+             COALESCE(a.xact_start, a.backend_start)) OPERATOR(pg_catalog.*) 1000000)::pg_catalog.int8 \
+             FROM pg_catalog.pg_locks AS l LEFT JOIN pg_catalog.pg_stat_activity AS a \
+             ON a.pid OPERATOR(pg_catalog.=) l.pid WHERE l.granted AND {} LIMIT 1;\n",
+            self.is_this("l"),
+        )
+    }
+
+    /// Reads a row of [`Lock::holder`].
+    pub(crate) fn read_holder(row: &Row) -> Option<Holder> {
+        Some(Holder {
+            pid: row.number(1)?,
+            application: row.value(2).filter(|name| !name.is_empty()).map(str::to_owned),
+            client: row.value(3).map(str::to_owned),
+            age: row.number(4).map(Duration::from_micros),
+        })
+    }
+
+    /// `pg_locks` shows a key of 64 bits as two halves.
+    /// <https://www.postgresql.org/docs/current/view-pg-locks.html>
+    fn is_this(self, alias: &str) -> String {
+        let bits = u64::from_be_bytes(self.key.to_be_bytes());
+        let (high, low) = (bits >> 32, bits & 0xffff_ffff);
+        format!(
+            "{alias}.locktype OPERATOR(pg_catalog.=) 'advisory' \
+             AND {alias}.classid OPERATOR(pg_catalog.=) {high}::pg_catalog.oid \
+             AND {alias}.objid OPERATOR(pg_catalog.=) {low}::pg_catalog.oid \
+             AND {alias}.objsubid OPERATOR(pg_catalog.=) 1 \
+             AND {alias}.database OPERATOR(pg_catalog.=) (SELECT d.oid FROM pg_catalog.pg_database AS d \
+             WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database())"
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn r11_the_key_of_a_tracker_never_changes() {
+        assert_eq!(Lock::of(&Tracker::new("public")).key, 0);
+        assert_ne!(Lock::of(&Tracker::new("public")), Lock::of(&Tracker::new("billing")));
+    }
+}

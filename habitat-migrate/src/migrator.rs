@@ -1,0 +1,209 @@
+//! The verbs: [`Migrator`].
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use habitat_migrate_catalog::Catalog;
+use tracing::Instrument as _;
+
+use crate::client::Client;
+use crate::engine::{self, Goal, Limits};
+use crate::error::{Cause, Error, Result};
+use crate::event::Event;
+use crate::history::History;
+use crate::plan::Plan;
+use crate::policy::{Changed, Missing, NewerDatabase, OutOfOrder, Patience, Policy};
+use crate::report::Report;
+use crate::sql::check_name;
+use crate::tracker::Tracker;
+
+/// Applies a catalog to databases, in the way that its settings say.
+///
+/// ```no_run
+/// # #[cfg(feature = "postgres")]
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use habitat_migrate::{Catalog, Migrator};
+///
+/// let catalog = Catalog::from_scripts("shop", [("01_items.sql", "CREATE TABLE items (id int PRIMARY KEY)")])?;
+/// let migrator = Migrator::new(catalog).schema("shop");
+/// let mut client = postgres::Client::connect("host=localhost user=app", postgres::NoTls)?;
+/// println!("{}", migrator.migrate(&mut client)?);
+/// # Ok(()) }
+/// # #[cfg(not(feature = "postgres"))] fn main() {}
+/// ```
+#[derive(Clone)]
+pub struct Migrator {
+    catalog: Catalog,
+    schema: String,
+    policy: Policy,
+    patience: Patience,
+    limits: Limits,
+    tell: Arc<dyn Fn(&Event) + Send + Sync>,
+}
+
+impl Migrator {
+    /// A migrator for a catalog, with the default settings.
+    pub fn new(catalog: Catalog) -> Self {
+        Self {
+            catalog,
+            schema: "public".to_owned(),
+            policy: Policy::default(),
+            patience: Patience::default(),
+            limits: Limits::default(),
+            tell: Arc::new(|_| {}),
+        }
+    }
+
+    /// The catalog that it applies.
+    pub fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
+    /// Keeps the tracker in this schema instead of `public`; it is created if it is not there.
+    ///
+    /// Services that share a database, each with its own schema, migrate side by side: the lock is the tracker's.
+    #[must_use]
+    pub fn schema(mut self, name: impl Into<String>) -> Self {
+        self.schema = name.into();
+        self
+    }
+
+    /// What to do about an applied migration whose text is another one now. Default: [`Changed::Refuse`].
+    #[must_use]
+    pub fn changed(mut self, policy: Changed) -> Self {
+        self.policy.changed = policy;
+        self
+    }
+
+    /// What to do about an applied migration that the catalog lacks. Default: [`Missing::Refuse`].
+    #[must_use]
+    pub fn missing(mut self, policy: Missing) -> Self {
+        self.policy.missing = policy;
+        self
+    }
+
+    /// What to do about a pending migration below an applied one. Default: [`OutOfOrder::Refuse`].
+    #[must_use]
+    pub fn out_of_order(mut self, policy: OutOfOrder) -> Self {
+        self.policy.out_of_order = policy;
+        self
+    }
+
+    /// What to do about a database with later migrations. Default: [`NewerDatabase::AllowCompatible`].
+    #[must_use]
+    pub fn newer_database(mut self, policy: NewerDatabase) -> Self {
+        self.policy.newer = policy;
+        self
+    }
+
+    /// How long to wait while another process migrates. Default: 15 minutes.
+    #[must_use]
+    pub fn lock_wait(mut self, budget: Duration) -> Self {
+        self.patience.budget = budget;
+        self
+    }
+
+    /// How long to wait between the first two looks at a lock that is taken; later ones come up to ten times
+    /// as far apart, each a little off, so that many processes do not ask at once. Default: 50 ms.
+    #[must_use]
+    pub fn lock_poll(mut self, interval: Duration) -> Self {
+        self.patience.poll = interval.max(Duration::from_millis(1));
+        self
+    }
+
+    /// `lock_timeout` for scripts that do not declare one; without it the role's own counts.
+    ///
+    /// <https://www.postgresql.org/docs/current/runtime-config-client.html#GUC-LOCK-TIMEOUT>
+    #[must_use]
+    pub fn lock_timeout(mut self, timeout: Duration) -> Self {
+        self.limits.lock_timeout = Some(timeout);
+        self
+    }
+
+    /// `statement_timeout` for scripts that do not declare one; without it the role's own counts.
+    ///
+    /// <https://www.postgresql.org/docs/current/runtime-config-client.html#GUC-STATEMENT-TIMEOUT>
+    #[must_use]
+    pub fn statement_timeout(mut self, timeout: Duration) -> Self {
+        self.limits.statement_timeout = Some(timeout);
+        self
+    }
+
+    /// Calls a function at every step of a run. It must not block for long: the run waits for it.
+    #[must_use]
+    pub fn on_event(mut self, tell: impl Fn(&Event) + Send + Sync + 'static) -> Self {
+        self.tell = Arc::new(tell);
+        self
+    }
+
+    /// Applies everything that is pending: returns a [`Report`] for a `postgres::Client`, a future of one for a `tokio_postgres::Client`.
+    ///
+    /// Nothing to do costs one round trip, and needs no right but SELECT on the tracker. Each migration
+    /// commits together with its record, or leaves nothing. Any number of processes may do this at once.
+    ///
+    /// # Errors
+    ///
+    /// See [`ErrorKind`](crate::ErrorKind). What was applied before the error stays, and is in [`Error::report`].
+    ///
+    /// # Cancellation
+    ///
+    /// The future may be dropped at any time. The message that is under way is completed by the server or
+    /// rolled back; the lock is given back and no transaction stays open.
+    pub fn migrate<'a, C: Client>(&'a self, client: &'a mut C) -> C::Outcome<'a, Result<Report>> {
+        let span = tracing::info_span!("migrate", schema = %self.schema);
+        C::complete(Box::pin(async move { engine::migrate(&self.goal()?, client).await }.instrument(span)))
+    }
+
+    /// Reads which migrations a database has; empty where there is no tracker. Needs no right but SELECT on the tracker.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Tracker`](crate::ErrorKind::Tracker) where it may not be read,
+    /// [`ErrorKind::ForeignTracker`](crate::ErrorKind::ForeignTracker) where it is another tool's.
+    pub fn history<'a, C: Client>(&'a self, client: &'a mut C) -> C::Outcome<'a, Result<History>> {
+        C::complete(Box::pin(async move { engine::history(&self.goal()?, client).await }))
+    }
+
+    /// Tells what [`Migrator::migrate`] would do now, without doing it. Needs no right but SELECT on the tracker.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) with every reason where it would be refused, and those of [`Migrator::history`].
+    pub fn plan<'a, C: Client>(&'a self, client: &'a mut C) -> C::Outcome<'a, Result<Plan>> {
+        C::complete(Box::pin(async move {
+            let history = engine::history(&self.goal()?, client).await?;
+            Plan::new(&self.catalog, &history, self.policy)
+                .map_err(|refusals| Error::new(Cause::Refused(refusals), Report::default()))
+        }))
+    }
+
+    /// Checks what can be checked without a server.
+    fn goal(&self) -> Result<Goal<'_>> {
+        if let Err(reason) = check_name(&self.schema) {
+            let what = format!("PostgreSQL cannot have a schema named {:?}: {reason}", self.schema);
+            return Err(Error::new(Cause::Invalid(what), Report::default()));
+        }
+        if let Some(what) = crate::embed::stale(&self.catalog) {
+            return Err(Error::new(Cause::Stale(what), Report::default()));
+        }
+        Ok(Goal {
+            catalog: &self.catalog,
+            tracker: Tracker::new(&self.schema),
+            policy: self.policy,
+            patience: self.patience,
+            limits: self.limits,
+            tell: &*self.tell,
+        })
+    }
+}
+
+impl fmt::Debug for Migrator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Migrator")
+            .field("schema", &self.schema)
+            .field("contexts", &self.catalog.contexts())
+            .field("policy", &self.policy)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,90 @@
+//! What a run did: [`Report`]. It is inside of the error, too.
+
+use std::fmt;
+use std::time::Duration;
+
+use habitat_migrate_catalog::MigrationId;
+
+/// What a run did, whether it came to its end or not.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    pub(crate) applied: Vec<Applied>,
+    pub(crate) present: usize,
+    pub(crate) newer: usize,
+    pub(crate) waited: Duration,
+    pub(crate) elapsed: Duration,
+}
+
+impl Report {
+    /// The migrations that this run applied, in order.
+    pub fn applied(&self) -> &[Applied] {
+        &self.applied
+    }
+
+    /// Whether there was nothing to do.
+    pub fn is_unchanged(&self) -> bool {
+        self.applied.is_empty()
+    }
+
+    /// How many of the program's migrations the database had already.
+    pub fn already_applied(&self) -> usize {
+        self.present
+    }
+
+    /// How many migrations the database has beyond the program's own, in the program's contexts.
+    pub fn newer(&self) -> usize {
+        self.newer
+    }
+
+    /// How long the run waited for another process that was migrating.
+    pub fn waited(&self) -> Duration {
+        self.waited
+    }
+
+    /// How long the run took, by this process's clock.
+    pub fn elapsed(&self) -> Duration {
+        self.elapsed
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.applied.len() {
+            0 => write!(f, "nothing to do: all {} migrations are applied", self.present)?,
+            1 => write!(f, "1 migration applied in {:.3} s", self.elapsed.as_secs_f64())?,
+            n => write!(f, "{n} migrations applied in {:.3} s", self.elapsed.as_secs_f64())?,
+        }
+        if !self.applied.is_empty() && self.present > 0 {
+            write!(f, ", {} were already there", self.present)?;
+        }
+        if self.newer > 0 {
+            write!(f, "; the database has {} newer than this program", self.newer)?;
+        }
+        Ok(())
+    }
+}
+
+/// One migration that a run applied.
+#[derive(Clone, Debug)]
+pub struct Applied {
+    pub(crate) id: MigrationId,
+    pub(crate) duration: Duration,
+}
+
+impl Applied {
+    /// Which migration it is.
+    pub fn id(&self) -> &MigrationId {
+        &self.id
+    }
+
+    /// How long its transaction took, by the server's clock.
+    pub fn duration(&self) -> Duration {
+        self.duration
+    }
+}
+
+impl fmt::Display for Applied {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({:.1} ms)", self.id, self.duration.as_secs_f64() * 1e3)
+    }
+}
