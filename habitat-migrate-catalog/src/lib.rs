@@ -7,14 +7,19 @@
 
 mod catalog;
 mod checksum;
+mod command;
 mod directive;
 mod directory;
+mod encoding;
+mod enumeration;
 mod lexer;
 mod load;
 mod location;
 mod migration;
 mod name;
 mod problem;
+mod psql;
+mod script;
 mod source;
 mod statement;
 mod suggestion;
