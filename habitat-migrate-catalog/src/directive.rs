@@ -29,6 +29,14 @@ impl Directives {
         }
         reader.directives
     }
+
+    /// Reads those of a script that was checked before.
+    pub(crate) fn of_checked(text: &str) -> Self {
+        match Scan::of(text) {
+            Ok(scan) => Self::read("", text, &scan, Role::Up, &mut Vec::new()),
+            Err(_) => Self::default(),
+        }
+    }
 }
 
 /// The keys that are understood.

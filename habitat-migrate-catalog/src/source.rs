@@ -79,6 +79,10 @@ impl SourceFile {
             Err(reason) => Err(reason),
         }
     }
+
+    pub(crate) fn into_bytes(self) -> Result<Cow<'static, [u8]>, String> {
+        self.content
+    }
 }
 
 /// Scripts of one context, given as text: `[("01_table.sql", "CREATE TABLE …")]`.
