@@ -2,16 +2,18 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used)]
 
-use std::io::{BufRead, BufReader, Read, Write};
+#[path = "testing_server/helper.rs"]
+mod helper;
+
+use std::io::{Read, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use habitat_migrate::testing::{Server, Shutdown};
+use helper::{Helper, assert_gone, cache_for_all, folder_named, helper, helper_of, lives, one, poll, send};
 use postgres::{Client, NoTls};
-use tempfile::TempDir;
 
 #[test]
 fn a_server_starts_and_answers() {
@@ -21,7 +23,8 @@ fn a_server_starts_and_answers() {
     assert!(one::<String>(&mut client, "SHOW server_version").starts_with(server.version()));
     assert!(server.version().starts_with(&server.major().to_string()));
     drop(client);
-    let log = server.stop(Shutdown::Fast).unwrap();
+    // Not `Fast`, which the client that is just leaving may notice.
+    let log = server.stop(Shutdown::Smart).unwrap();
     assert!(log.contains("database system is shut down"), "{log}");
     assert!(!["ERROR", "FATAL", "PANIC", "WARNING"].iter().any(|bad| log.contains(bad)), "{log}");
 }
@@ -236,9 +239,17 @@ fn a_restarted_server_keeps_its_data() {
         assert_ne!(server.pid(), before);
         one::<i64>(&mut database.connect().unwrap(), "SELECT count(*) FROM kept");
     }
+    // A client that is busy outlives its server, and holds its memory.
+    let mut busy = server.config().connect(NoTls).unwrap();
+    let busy =
+        std::thread::spawn(move || busy.batch_execute("SELECT count(*) FROM generate_series(1, 3000000)"));
+    let query = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%generate%'";
+    let mut watcher = server.config().connect(NoTls).unwrap();
+    poll("the busy client", || (one::<i64>(&mut watcher, query) > 1).then_some(()));
     send("KILL", &server.pid().unwrap().to_string());
     server.restart(Shutdown::Fast).unwrap();
     one::<i64>(&mut database.connect().unwrap(), "SELECT count(*) FROM kept");
+    let _ = busy.join().unwrap();
 }
 
 #[test]
@@ -352,95 +363,5 @@ fn helper_process() {
             println!("HELPER {started}");
         }
         other => panic!("no such task: {other}"),
-    }
-}
-
-struct Helper {
-    child: Child,
-    lines: std::io::Lines<BufReader<std::process::ChildStdout>>,
-}
-
-impl Helper {
-    fn start(command: &mut Command) -> Self {
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        Self { child, lines }
-    }
-
-    /// What the helper says; nothing if it failed.
-    fn line(&mut self) -> String {
-        let mut lines = self.lines.by_ref().map(Result::unwrap);
-        lines.find_map(|line| Some(line.split_once("HELPER ")?.1.to_owned())).unwrap_or_default()
-    }
-
-    /// The server's process and folder.
-    fn server(&mut self) -> (u32, PathBuf) {
-        let line = self.line();
-        let Some((pid, folder)) = line.split_once(' ') else { panic!("{}", self.complaint()) };
-        (pid.parse().unwrap(), folder.into())
-    }
-
-    /// Everything else that it wrote, until its end.
-    fn complaint(&mut self) -> String {
-        let mut text = String::new();
-        self.lines.by_ref().map(Result::unwrap).for_each(|line| text.push_str(&line));
-        self.child.stderr.take().unwrap().read_to_string(&mut text).unwrap();
-        self.child.wait().unwrap();
-        text
-    }
-}
-
-fn helper(task: &str) -> Command {
-    helper_of(&std::env::current_exe().unwrap(), task)
-}
-
-fn helper_of(program: &Path, task: &str) -> Command {
-    let mut command = Command::new(program);
-    command.args(["--ignored", "--exact", "helper_process", "--nocapture"]);
-    command.env("HABITAT_TEST_HELPER", task).env_remove("HABITAT_TEST_DATABASE_URL");
-    command
-}
-
-/// A temporary folder that the account of root's servers may enter.
-fn cache_for_all() -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
-    folder
-}
-
-fn folder_named(prefix: &str) -> Option<PathBuf> {
-    let parents = [PathBuf::from("/dev/shm"), std::env::temp_dir(), PathBuf::from("/tmp")];
-    let entries = parents.iter().flat_map(std::fs::read_dir).flatten().flatten();
-    entries
-        .map(|entry| entry.path())
-        .find(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(prefix)))
-}
-
-fn one<T: for<'a> postgres::types::FromSql<'a>>(client: &mut Client, query: &str) -> T {
-    client.query_one(query, &[]).unwrap().get(0)
-}
-
-fn assert_gone(pid: u32, folder: &Path) {
-    poll("the server to stop", || (!lives(pid)).then_some(()));
-    poll("the folder to go", || (!folder.exists()).then_some(()));
-}
-
-fn lives(pid: u32) -> bool {
-    Command::new("kill").args(["-0", &pid.to_string()]).stderr(Stdio::null()).status().unwrap().success()
-}
-
-fn send(signal: &str, target: &str) {
-    assert!(Command::new("kill").args(["-s", signal, "--", target]).status().unwrap().success());
-}
-
-fn poll<T>(what: &str, mut state: impl FnMut() -> Option<T>) -> T {
-    let end = Instant::now() + Duration::from_secs(30);
-    loop {
-        if let Some(value) = state() {
-            return value;
-        }
-        assert!(Instant::now() < end, "waited in vain for {what}");
-        std::thread::sleep(Duration::from_millis(2));
     }
 }

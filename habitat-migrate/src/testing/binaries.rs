@@ -42,7 +42,8 @@ pub(super) fn find(system: &dyn System, wanted: Option<u32>) -> Result<Installat
     for place in Place::ALL {
         let folders = place.folders(system);
         if folders.is_empty() {
-            tried.push(format!("{}: nothing there", place.name()));
+            let nothing = if place == Place::Variable { "not set" } else { "nothing there" };
+            tried.push(format!("{}: {nothing}", place.name()));
         }
         for folder in folders {
             match installation(system, &folder) {
@@ -72,10 +73,15 @@ pub(super) fn installation(system: &dyn System, folder: &Path) -> Result<Install
     Ok(Installation { bin, version })
 }
 
-/// An installation of this major version among those fetched earlier.
-pub(super) fn find_fetched(system: &dyn System, major: u32) -> Option<Installation> {
-    let mut folders = Place::Fetched.folders(system).into_iter();
-    folders.find_map(|folder| installation(system, &folder).ok().filter(|found| found.version.major == major))
+/// The folders of what was fetched earlier of this major version.
+pub(super) fn fetched_folders(system: &dyn System, major: u32) -> Vec<PathBuf> {
+    let Some(fetched) = system.fetched() else { return Vec::new() };
+    let mut folders = newest_first(system, &fetched, "", "native/bin");
+    folders.retain(|folder| {
+        let name = folder.strip_prefix(&fetched).map(Path::to_string_lossy).unwrap_or_default();
+        numbers(&name).first() == Some(&u64::from(major))
+    });
+    folders
 }
 
 /// Whether the user has named a folder.
@@ -112,7 +118,7 @@ impl Place {
 
     fn name(self) -> &'static str {
         match self {
-            Self::Variable => "the folder named by HABITAT_PG_BIN",
+            Self::Variable => "HABITAT_PG_BIN",
             Self::Path => "PATH",
             Self::PgConfig => "pg_config --bindir",
             Self::Debian => "/usr/lib/postgresql/*/bin",
@@ -246,7 +252,7 @@ mod tests {
         let mut system = Fake::default().install("/usr/lib/postgresql/17/bin", "17.1");
         system.variables.insert(BIN, "/empty");
         let tried = find(&system, None).unwrap_err();
-        assert_eq!(tried, ["the folder named by HABITAT_PG_BIN: /empty has no initdb"]);
+        assert_eq!(tried, ["HABITAT_PG_BIN: /empty has no initdb"]);
     }
 
     #[test]

@@ -64,7 +64,7 @@ impl Builder {
     }
 
     /// Sets a parameter of the server, as in `postgresql.conf`. The last value that is given for a name counts, and
-    /// it counts more than what this library sets.
+    /// it counts more than what this library sets, save for the port and the socket's folder.
     pub fn setting(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.settings.push((name.into(), value.into()));
         self
@@ -96,7 +96,7 @@ impl Builder {
         self
     }
 
-    /// Starts the server and waits until it answers.
+    /// Starts the server and waits until it accepts connections.
     ///
     /// # Errors
     /// A [`ServerError`] that lists what was tried when there is no PostgreSQL to run, and that ends with the server's
@@ -126,23 +126,27 @@ impl Builder {
 }
 
 impl Plan {
-    /// Makes the data folder of a server whose socket is in `folder`.
-    pub(super) fn prepare(&self, folder: &Path, port: u16) -> Result<(), ServerError> {
-        let data = folder.join("data");
-        let account = self.account.as_ref();
+    /// Makes the data folder in `folder`.
+    pub(super) fn initialise(&self, folder: &Path) -> Result<(), ServerError> {
+        let (data, account) = (folder.join("data"), self.account.as_ref());
         data::initialise(&data, &self.installation, account, self.cache.as_ref())?;
-        let mut settings = vec![
-            ("unix_socket_directories", data::text(folder)),
-            ("port", port.to_string()),
-            ("listen_addresses", if self.tcp { "127.0.0.1" } else { "" }.to_owned()),
-            ("max_connections", "200".to_owned()),
-        ];
+        let tcp = if self.tcp { "127.0.0.1" } else { "" };
+        let mut settings = vec![("listen_addresses", tcp), ("max_connections", "200")];
         if self.durability == Durability::ForTests {
-            settings.extend(FOR_TESTS.map(|(name, value)| (name, value.to_owned())));
+            settings.extend(FOR_TESTS);
         }
-        let own = settings.into_iter().map(|(name, value)| (name.to_owned(), value));
-        data::configure(&data, &own.chain(self.settings.iter().cloned()).collect::<Vec<_>>())?;
+        settings.extend(self.settings.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+        data::configure(&data, &settings)?;
         self.files.iter().try_for_each(|(name, text)| data::put(&data, name, text, account))
+    }
+
+    /// Says where in `folder` the socket is to be. This is ours to say: the server is looked for there.
+    pub(super) fn place(&self, folder: &Path, port: u16) -> Result<(), ServerError> {
+        let socket = data::text(folder);
+        data::configure(
+            &folder.join("data"),
+            &[("unix_socket_directories", &socket), ("port", &port.to_string())],
+        )
     }
 }
 

@@ -48,6 +48,16 @@ impl Cache {
         Some(cache)
     }
 
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Whether other accounts can read what is in it.
+    pub(super) fn is_open_to_all(&self) -> bool {
+        let open = |folder: &Path| std::fs::metadata(folder).is_ok_and(|found| found.mode() & 0o001 != 0);
+        self.packages().ancestors().all(open)
+    }
+
     /// Where each fetched version of PostgreSQL has a folder.
     pub(super) fn packages(&self) -> PathBuf {
         self.root.join("postgres")

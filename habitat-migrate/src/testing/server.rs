@@ -46,7 +46,8 @@ struct Local {
 pub enum Shutdown {
     /// When the last client has left; at most a minute is waited for that.
     Smart,
-    /// At once, in order: clients are disconnected, everything is written.
+    /// At once, in order: clients are disconnected, everything is written. The log then has a `FATAL` for each client,
+    /// also for one that was just leaving.
     Fast,
     /// As after a crash: nothing is written, and the next start recovers.
     Immediate,
@@ -172,8 +173,16 @@ impl Server {
     pub fn restart(&mut self, shutdown: Shutdown) -> Result<(), ServerError> {
         let local = self.local.as_mut().ok_or(Kind::External { what: "restart" })?;
         local.stop(shutdown)?;
-        local.supervisor.start()?;
-        local.wait_until_ready(&self.config)
+        let end = Instant::now() + PATIENCE;
+        loop {
+            match local.start() {
+                // Killed servers leave clients' processes behind, which end when they notice.
+                Err(error) if error.log_has("pre-existing shared memory block") && Instant::now() < end => {
+                    std::thread::sleep(Duration::from_millis(10));
+                }
+                started => return started,
+            }
+        }
     }
 
     /// Stops the server, removes its folder and gives back its log.
@@ -203,16 +212,31 @@ impl Server {
     }
 
     fn start_in(folder: PathBuf, supervisor: Supervisor, plan: Plan) -> Result<Self, ServerError> {
-        let port = if plan.tcp { free_port()? } else { DEFAULT_PORT };
-        plan.prepare(&folder, port)?;
-        let mut config = Config::new();
-        config.host_path(&folder).port(port).user("postgres").dbname("postgres");
-        let url = address::url(&data::text(&folder), port, "postgres", "postgres");
-        let mut local = Local { supervisor, folder, port, tcp: plan.tcp };
-        local.supervisor.start()?;
-        local.wait_until_ready(&config)?;
+        let mut local = Local { supervisor, folder, port: DEFAULT_PORT, tcp: plan.tcp };
+        plan.initialise(&local.folder)?;
+        let mut attempts = 0;
+        loop {
+            if plan.tcp {
+                local.port = free_port()?;
+            }
+            plan.place(&local.folder, local.port)?;
+            match local.start() {
+                // Somebody else took the port that was free a moment ago.
+                Err(error) if attempts < 5 && error.log_has("could not create any TCP/IP sockets") => {
+                    attempts += 1
+                }
+                started => break started?,
+            }
+        }
+        let url = address::url(&data::text(&local.folder), local.port, "postgres", "postgres");
         let version = plan.installation.version;
-        Ok(Self { config, url, version: version.number, major: version.major, local: Some(local) })
+        Ok(Self {
+            config: local.config(),
+            url,
+            version: version.number,
+            major: version.major,
+            local: Some(local),
+        })
     }
 
     fn external(url: String) -> Result<Self, ServerError> {
@@ -227,6 +251,12 @@ impl Server {
 }
 
 impl Local {
+    fn config(&self) -> Config {
+        let mut config = Config::new();
+        config.host_path(&self.folder).port(self.port).user("postgres").dbname("postgres");
+        config
+    }
+
     fn log_path(&self) -> PathBuf {
         self.folder.join("log")
     }
@@ -244,19 +274,22 @@ impl Local {
         if self.supervisor.wait_for_exit(PATIENCE) { Ok(()) } else { Err(Kind::NotStopped.into()) }
     }
 
-    /// Reads what the server writes into its own folder: attempts to connect would show as errors in its log, and
-    /// tests want that clean.
-    fn wait_until_ready(&mut self, config: &Config) -> Result<(), ServerError> {
+    /// Starts the server and waits until it accepts connections.
+    ///
+    /// It reads what the server writes into its own folder, as pg_ctl does: attempts to connect would show as errors
+    /// in its log, and tests want that clean.
+    fn start(&mut self) -> Result<(), ServerError> {
+        let logged = std::fs::metadata(self.log_path()).map_or(0, |log| log.len());
+        self.supervisor.start()?;
         let status = self.folder.join("data/postmaster.pid");
         let end = Instant::now() + PATIENCE;
         while !std::fs::read_to_string(&status).is_ok_and(|text| self.is_ready(&text)) {
             if self.supervisor.exited() || Instant::now() > end {
-                return Err(Kind::NotStarted { log: data::end_of_log(&self.log_path()) }.into());
+                return Err(Kind::NotStarted { log: data::end_of_log(&self.log_path(), logged) }.into());
             }
             std::thread::sleep(Duration::from_millis(1));
         }
-        let failed = |source| Kind::Connect { what: "connect to the server that was started".into(), source };
-        Ok(config.connect(NoTls).map(drop).map_err(failed)?)
+        Ok(())
     }
 
     /// The first line is the process, as a killed server leaves its file; the eighth is the status.
