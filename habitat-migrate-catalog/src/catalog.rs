@@ -29,7 +29,7 @@ impl Catalog {
 
     /// The migration of this version in this context.
     pub fn get(&self, context: &str, version: &Version) -> Option<&Migration> {
-        self.migrations.iter().find(|m| m.context() == context && m.version() == version)
+        self.migrations.iter().find(|m| m.version() == version && m.context() == context)
     }
 
     /// The folders that the migrations were embedded from; only in builds with debug assertions.

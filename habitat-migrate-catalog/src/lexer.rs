@@ -126,16 +126,21 @@ impl<'a> Lexer<'a> {
 
     /// Where the line that holds `from` ends, before its line break.
     fn line_end(&self, from: usize) -> usize {
+        self.skip_while(from, |byte| byte != b'\n' && byte != b'\r')
+    }
+
+    /// The offset of the first byte from `from` on that is not `wanted`.
+    fn skip_while(&self, from: usize, wanted: impl Fn(u8) -> bool) -> usize {
         self.bytes[from..]
             .iter()
-            .position(|&byte| byte == b'\n' || byte == b'\r')
+            .position(|&byte| !wanted(byte))
             .map_or(self.bytes.len(), |length| from + length)
     }
 
     fn trivia(&mut self) -> Result<Token, LexError> {
         loop {
             match (self.peek(0), self.peek(1)) {
-                (Some(byte), _) if CLASSES[usize::from(byte)] == Class::Space => self.at += 1,
+                (Some(byte), _) if is_space(byte) => self.at = self.skip_while(self.at + 1, is_space),
                 (Some(b'-'), Some(b'-')) => self.line_comment(),
                 (Some(b'/'), Some(b'*')) => self.block_comment()?,
                 _ => return Ok(Token::Trivia),
@@ -171,7 +176,7 @@ impl<'a> Lexer<'a> {
                     depth += 1;
                     self.at += 2;
                 }
-                (Some(_), _) => self.at += 1,
+                (Some(_), _) => self.at = self.skip_while(self.at + 1, |byte| byte != b'*' && byte != b'/'),
                 (None, _) => return Err(LexError::new(start, Unterminated::Comment)),
             }
         }
@@ -181,9 +186,7 @@ impl<'a> Lexer<'a> {
     /// A word; or a quote that begins with a letter: `E'…'`, `N'…'`, `B'…'`, `X'…'`, `U&'…'`, `U&"…"`.
     fn word(&mut self) -> Result<Token, LexError> {
         let start = self.at;
-        while self.peek(0).is_some_and(continues_name) {
-            self.at += 1;
-        }
+        self.at = self.skip_while(start + 1, continues_name);
         if self.at - start > 1 {
             return Ok(Token::Word);
         }
@@ -260,7 +263,7 @@ impl<'a> Lexer<'a> {
                         None => return Ok(()),
                     }
                 }
-                Some(_) => self.at += 1,
+                Some(_) => self.at = self.skip_while(self.at + 1, |byte| byte != b'\\' && byte != b'\''),
                 None => return Err(LexError::new(start, Unterminated::String)),
             }
         }
@@ -349,6 +352,10 @@ const CLASSES: [Class; 256] = {
     }
     classes
 };
+
+fn is_space(byte: u8) -> bool {
+    CLASSES[usize::from(byte)] == Class::Space
+}
 
 fn continues_name(byte: u8) -> bool {
     matches!(CLASSES[usize::from(byte)], Class::Letter | Class::Digit) || byte == b'$'

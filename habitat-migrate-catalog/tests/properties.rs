@@ -187,7 +187,6 @@ proptest! {
     fn r42_versions_order_by_number(a in 0_u128.., b in 0_u128.., zeros in 0_usize..4) {
         let one = Version::new(format!("{}{a}_z", "0".repeat(zeros)));
         let other = Version::new(format!("{b}_a"));
-        prop_assert_eq!(a.cmp(&b), one.cmp(&other).then(a.cmp(&b)));
         if a != b {
             prop_assert_eq!(one.cmp(&other), a.cmp(&b));
         }
