@@ -35,6 +35,12 @@ while [ "$word" = start ]; do
     wait "$commands" || word=end
 done
 
+# A server that somebody killed leaves a segment of shared memory, and this file, which has the segment's number.
+if [ -f "$folder/data/postmaster.pid" ]; then
+    segment=$(sed -n '7s/.* //p' "$folder/data/postmaster.pid")
+    [ -n "$segment" ] && ipcrm -m "$segment"
+fi
+
 # A child of the killed process (initdb, cp) may still be writing.
 tries=0
 until rm -rf "$folder" 2>/dev/null || [ "$tries" -ge 50 ]; do
