@@ -35,7 +35,7 @@ struct Inner {
 pub enum ErrorKind {
     /// The plan was refused, before anything ran: see [`Error::refusals`].
     Refused,
-    /// The server refused a statement of a migration; the migration left nothing.
+    /// A migration failed and left nothing; or it ended its own transaction, which the message says.
     Migration,
     /// The server refused a statement about the tracker: a right is missing, for one.
     Tracker,
@@ -66,6 +66,7 @@ pub enum ErrorKind {
 pub(crate) enum Cause {
     Refused(Refusals),
     Migration { id: MigrationId, path: String, place: Option<Excerpt>, error: ServerError },
+    EndedItself { id: MigrationId, path: String },
     Tracker { doing: &'static str, error: ServerError, remedy: Option<String> },
     ForeignTracker { table: String, columns: Vec<String>, tool: Option<&'static str> },
     ReadOnly { pending: Vec<MigrationId> },
@@ -97,7 +98,7 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match &self.0.cause {
             Cause::Refused(_) => ErrorKind::Refused,
-            Cause::Migration { .. } => ErrorKind::Migration,
+            Cause::Migration { .. } | Cause::EndedItself { .. } => ErrorKind::Migration,
             Cause::Tracker { .. } => ErrorKind::Tracker,
             Cause::ForeignTracker { .. } => ErrorKind::ForeignTracker,
             Cause::ReadOnly { .. } => ErrorKind::ReadOnly,
@@ -121,7 +122,7 @@ impl Error {
     /// The migration that failed.
     pub fn migration(&self) -> Option<&MigrationId> {
         match &self.0.cause {
-            Cause::Migration { id, .. } => Some(id),
+            Cause::Migration { id, .. } | Cause::EndedItself { id, .. } => Some(id),
             _ => None,
         }
     }
@@ -185,6 +186,9 @@ impl fmt::Display for Cause {
         match self {
             Self::Refused(refusals) => write!(f, "nothing was applied: {refusals}"),
             Self::Migration { id, .. } => write!(f, "migration {id} failed; nothing of it was kept"),
+            Self::EndedItself { id, .. } => {
+                write!(f, "migration {id} failed: the script ended its own transaction, so a part of it may be kept")
+            }
             Self::Tracker { doing, .. } => write!(f, "the server refused to {doing}"),
             Self::ForeignTracker { table, tool, .. } => match tool {
                 Some(tool) => write!(f, "table {table} is the tracker of {tool}; nothing was written to it"),
@@ -232,6 +236,7 @@ impl fmt::Debug for Error {
                 notes.place(path, place.as_ref(), error)?;
                 notes.server(error)?;
             }
+            Cause::EndedItself { path, .. } => write!(notes.f, "\n --> {path}")?,
             Cause::Tracker { error, .. } => {
                 notes.note("server", &error.to_string())?;
                 notes.server(error)?;
@@ -263,6 +268,11 @@ impl Cause {
     fn next(&self) -> Option<String> {
         Some(match self {
             Self::Migration { .. } => "correct the file and run migrate again".to_owned(),
+            Self::EndedItself { .. } => {
+                "take the COMMIT or ROLLBACK out of the script; then complete or undo by hand what it did, and delete its row \
+                 or set its state to 'applied'"
+                    .to_owned()
+            }
             Self::Tracker { remedy, .. } => remedy.clone()?,
             Self::ForeignTracker { .. } => {
                 "give the tracker a schema of its own with `Migrator::schema`".to_owned()

@@ -24,6 +24,7 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+pub mod build;
 pub mod client;
 #[cfg(feature = "tokio-postgres")]
 pub mod connect;
@@ -45,6 +46,7 @@ mod tracker;
 pub use client::Client;
 #[cfg(feature = "tokio-postgres")]
 pub use connect::Connector;
+pub use embed::Migrations;
 pub use error::{Error, ErrorKind, Result};
 pub use event::{Event, Holder};
 
@@ -57,3 +59,11 @@ pub use history::{History, Record, State};
 pub use migrator::Migrator;
 pub use plan::{Plan, Refusal, Refusals};
 pub use report::{Applied, Report};
+#[cfg(feature = "derive")]
+pub use habitat_migrate_macros::{Migrations, embed_migrations, migrate};
+
+/// What generated code names.
+#[doc(hidden)]
+pub mod __private {
+    pub use habitat_migrate_catalog::*;
+}

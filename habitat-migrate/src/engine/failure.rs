@@ -40,13 +40,12 @@ impl<C: Client> Batch<'_, '_, C> {
             None => self.replay(failing, &error).await,
         };
         let script = normalise(step.migration.script());
-        let error = plain(error);
+        let (id, path) = (step.migration.id().clone(), step.migration.path().to_owned());
         let detail = error.to_string();
-        let cause = Cause::Migration {
-            id: step.migration.id().clone(),
-            path: step.migration.path().to_owned(),
-            place: offset.map(|offset| Excerpt::at(&script, offset)),
-            error,
+        let cause = if ended_itself(&error) {
+            Cause::EndedItself { id, path }
+        } else {
+            Cause::Migration { id, path, place: offset.map(|offset| Excerpt::at(&script, offset)), error }
         };
         if failing > self.committed && failing > first {
             // PostgreSQL parses a message before it runs any of it: those ahead are still to be applied.
@@ -117,11 +116,7 @@ impl<C: Client> Batch<'_, '_, C> {
     }
 }
 
-/// The server's error in plain words, where the engine's own statement found it out.
-fn plain(mut error: ServerError) -> ServerError {
-    if error.code == "22P02" && error.message.contains(ENDED) {
-        error.message = ENDED.to_owned();
-        error.hint = Some("a procedure or a statement in it commits or rolls back; what ran before that may be kept".to_owned());
-    }
-    error
+/// Whether the engine's own statement found out that a script had ended its transaction.
+fn ended_itself(error: &ServerError) -> bool {
+    error.code == "22P02" && error.message.contains(ENDED)
 }
