@@ -1,2 +1,67 @@
-//! Side by side with the peers.
-fn main() {}
+//! habitat-migrate side by side with its peers.
+//!
+//! `cargo run -p habitat-benches --release` starts one durable PostgreSQL server, runs every scenario with every
+//! contender, directly and through a proxy that counts round trips and adds latency, and writes the tables to
+//! `docs/benchmarks.md`. With `--embed` it measures instead how long the macros compile, with `--quick` only the
+//! scenarios that take no more than seconds, printed and not written.
+
+mod contender;
+mod contenders;
+mod document;
+mod embed;
+mod machine;
+mod measure;
+mod scenario;
+mod scripts;
+mod server;
+mod table;
+mod tables;
+
+use std::process::ExitCode;
+
+use document::{Document, Section};
+use scenario::Extent;
+
+/// What goes wrong in a benchmark ends it; nobody tells the kinds apart.
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
+
+fn main() -> ExitCode {
+    let arguments: Vec<_> = std::env::args().skip(1).collect();
+    let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+    let outcome = match arguments.as_slice() {
+        [] => run(Extent::Full),
+        ["--quick"] => run(Extent::Quick),
+        ["--embed"] => embed(),
+        _ => Err("usage: habitat-benches [--quick | --embed]".into()),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            let mut source = error.source();
+            while let Some(cause) = source {
+                eprintln!("  because: {cause}");
+                source = cause.source();
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(extent: Extent) -> Result<()> {
+    let server = server::Server::start()?;
+    let contenders = contenders::all();
+    let results = measure::run(&server, &contenders, extent)?;
+    let text = format!("{}\n\n{}", machine::describe(Some(&server))?, tables::render(&results));
+    println!("{text}");
+    match extent {
+        Extent::Full => Document::open()?.replace(Section::Run, &text),
+        Extent::Quick => Ok(()),
+    }
+}
+
+fn embed() -> Result<()> {
+    let text = format!("{}\n\n{}", machine::describe(None)?, embed::run()?);
+    println!("{text}");
+    Document::open()?.replace(Section::Embed, &text)
+}

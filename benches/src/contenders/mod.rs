@@ -1,0 +1,23 @@
+//! The contenders, in the order of the tables' columns. A new one is a module and a line here.
+
+mod baseline;
+#[cfg(feature = "diesel")]
+mod diesel;
+mod ours;
+mod refinery;
+mod sqlx;
+
+pub(crate) use baseline::ONE_ROW;
+
+use crate::contender::Contender;
+
+/// Everybody who takes part.
+pub(crate) fn all() -> Vec<Contender> {
+    let mut all = Vec::from(ours::CONTENDERS);
+    all.extend(refinery::CONTENDERS);
+    all.extend(sqlx::CONTENDERS);
+    #[cfg(feature = "diesel")]
+    all.extend(diesel::CONTENDERS);
+    all.extend(baseline::CONTENDERS);
+    all
+}

@@ -1,0 +1,73 @@
+//! What the numbers were measured on and with.
+
+use std::fs;
+use std::process::Command;
+use std::thread;
+
+use crate::Result;
+use crate::server::Server;
+
+/// The crates whose versions make a difference.
+const CRATES: [&str; 8] = [
+    "habitat-migrate",
+    "postgres",
+    "tokio-postgres",
+    "refinery",
+    "refinery-core",
+    "sqlx",
+    "diesel",
+    "diesel_migrations",
+];
+
+/// One paragraph: machine, compiler, server, crates, date.
+pub(crate) fn describe(server: Option<&Server>) -> Result<String> {
+    let cores = thread::available_parallelism()?;
+    let mut parts =
+        vec![format!("{cores} cores of {}", processor()), std::env::consts::OS.to_owned(), compiler()?];
+    if let Some(server) = server {
+        parts.push(format!(
+            "PostgreSQL {}",
+            server.ask("SELECT pg_catalog.current_setting('server_version')")?
+        ));
+        let durable = server.ask("SELECT pg_catalog.current_setting('fsync')")?;
+        parts.push(format!("fsync {durable}"));
+    }
+    let crates: Vec<_> =
+        CRATES.iter().filter_map(|name| Some(format!("{name} {}", locked_version(name)?))).collect();
+    Ok(format!("Measured on {} with {}; {}.", today()?, parts.join(", "), crates.join(", ")))
+}
+
+fn processor() -> String {
+    let linux = fs::read_to_string("/proc/cpuinfo").ok().and_then(|text| {
+        let line = text.lines().find(|line| line.starts_with("model name"))?;
+        Some(line.split_once(':')?.1.trim().to_owned())
+    });
+    linux
+        .or_else(|| output("sysctl", &["-n", "machdep.cpu.brand_string"]).ok())
+        .unwrap_or("an unknown processor".into())
+}
+
+fn compiler() -> Result<String> {
+    let version = output("rustc", &["--version"])?;
+    // Without the commit and date in parentheses.
+    Ok(version.split(" (").next().unwrap_or(&version).to_owned())
+}
+
+fn today() -> Result<String> {
+    output("date", &["+%Y-%m-%d"])
+}
+
+fn output(program: &str, arguments: &[&str]) -> Result<String> {
+    let output = Command::new(program).args(arguments).output()?;
+    if !output.status.success() {
+        return Err(format!("{program} failed: {}", output.status).into());
+    }
+    Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+}
+
+/// The version of a package in the workspace's lock file.
+fn locked_version(package: &str) -> Option<&'static str> {
+    let lock = include_str!("../../Cargo.lock");
+    let (_, entry) = lock.split_once(&format!("name = \"{package}\"\nversion = \""))?;
+    entry.split('"').next()
+}
