@@ -89,6 +89,7 @@ impl Error {
         Self(Box::new(Inner { cause, report }))
     }
 
+    #[cfg(feature = "tokio-postgres")]
     pub(crate) fn with_report(mut self, report: Report) -> Self {
         self.0.report = report;
         self

@@ -7,8 +7,14 @@ use std::time::Duration;
 use habitat_migrate_catalog::Catalog;
 use tracing::Instrument as _;
 
+#[cfg(feature = "tokio-postgres")]
+use crate::client::Work;
 use crate::client::Client;
+#[cfg(feature = "tokio-postgres")]
+use crate::connect::{ConnectError, Connector};
 use crate::engine::{self, Goal, Limits};
+#[cfg(feature = "tokio-postgres")]
+use crate::error::ErrorKind;
 use crate::error::{Cause, Error, Result};
 use crate::event::Event;
 use crate::history::History;
@@ -155,6 +161,83 @@ impl Migrator {
         C::complete(Box::pin(async move { engine::migrate(&self.goal()?, client).await }.instrument(span)))
     }
 
+    /// Connects and applies everything that is pending; a connection that breaks midway is opened again.
+    ///
+    /// Whatever was under way is then known from the tracker: it is applied and recorded, or it left nothing.
+    ///
+    /// ```no_run
+    /// # async fn example(migrator: &habitat_migrate::Migrator) -> Result<(), Box<dyn std::error::Error>> {
+    /// use habitat_migrate::Connector;
+    ///
+    /// let connector = Connector::new("postgresql://app@db.internal/app?sslmode=verify-full")?;
+    /// let report = migrator.migrate_with(&connector).await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Migrator::migrate`], and [`ErrorKind::Connect`](crate::ErrorKind::Connect).
+    ///
+    /// # Cancellation
+    ///
+    /// As [`Migrator::migrate`]; the connection is closed.
+    #[cfg(feature = "tokio-postgres")]
+    pub async fn migrate_with(&self, connector: &Connector) -> Result<Report> {
+        self.persist(|| -> Work<'_, _> { Box::pin(connector.connect()) }).await
+    }
+
+    /// [`Migrator::migrate_with`] for a program without an async runtime.
+    ///
+    /// ```no_run
+    /// # fn example(migrator: &habitat_migrate::Migrator) -> Result<(), Box<dyn std::error::Error>> {
+    /// use habitat_migrate::Connector;
+    ///
+    /// let report = migrator.migrate_with_blocking(&Connector::new("postgresql://app@localhost/app")?)?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Migrator::migrate`], and [`ErrorKind::Connect`](crate::ErrorKind::Connect).
+    ///
+    /// # Panics
+    ///
+    /// Within an async runtime, as every function of the `postgres` crate.
+    #[cfg(feature = "postgres")]
+    pub fn migrate_with_blocking(&self, connector: &Connector) -> Result<Report> {
+        let connect = || -> Work<'_, _> { Box::pin(std::future::ready(connector.connect_blocking())) };
+        postgres::Client::complete(Box::pin(self.persist(connect)))
+    }
+
+    /// Migrates, and connects again when the connection is lost.
+    #[cfg(feature = "tokio-postgres")]
+    async fn persist<'a, C: Client>(
+        &self,
+        connect: impl Fn() -> Work<'a, std::result::Result<C, ConnectError>>,
+    ) -> Result<Report> {
+        let goal = self.goal()?;
+        let mut done = Report::default();
+        for left in (0..CONNECTIONS).rev() {
+            let mut client = match connect().await {
+                Ok(client) => client,
+                Err(error) => return Err(Error::new(Cause::Connect(error), done)),
+            };
+            match engine::migrate(&goal, &mut client).await {
+                Ok(report) => return Ok(done.followed_by(report)),
+                Err(error) if error.kind() == ErrorKind::ConnectionLost && left > 0 => {
+                    tracing::warn!(%error, "connecting again");
+                    (self.tell)(&Event::Reconnecting);
+                    done = done.followed_by(error.report().clone());
+                }
+                Err(error) => {
+                    let report = done.followed_by(error.report().clone());
+                    return Err(error.with_report(report));
+                }
+            }
+        }
+        unreachable!("the last connection's outcome is returned")
+    }
+
     /// Reads which migrations a database has; empty where there is no tracker. Needs no right but SELECT on the tracker.
     ///
     /// # Errors
@@ -207,3 +290,7 @@ impl fmt::Debug for Migrator {
             .finish_non_exhaustive()
     }
 }
+
+/// How many connections one run opens at the most: a server that drops every one of them has to be looked at.
+#[cfg(feature = "tokio-postgres")]
+const CONNECTIONS: u32 = 5;

@@ -45,6 +45,14 @@ impl Report {
     pub fn elapsed(&self) -> Duration {
         self.elapsed
     }
+
+    /// This report and the one of a second try, as one.
+    #[cfg(feature = "tokio-postgres")]
+    pub(crate) fn followed_by(mut self, next: Self) -> Self {
+        let present = next.present.saturating_sub(self.applied.len());
+        self.applied.extend(next.applied);
+        Self { present, waited: self.waited + next.waited, elapsed: self.elapsed + next.elapsed, newer: next.newer, ..self }
+    }
 }
 
 impl fmt::Display for Report {

@@ -1,0 +1,49 @@
+# Every task that a person needs; `.ci/run` calls the same ones.
+
+# Lists the tasks.
+default:
+    @just --list
+
+# All tests; they start PostgreSQL themselves.
+test:
+    cargo test
+
+# The same under nextest, a process for each test.
+nextest:
+    cargo nextest run
+
+# Format, clippy, documentation, the feature powerset, the dependency budget.
+lint: fmt clippy docs powerset budget
+
+fmt:
+    cargo fmt --all --check
+
+clippy:
+    cargo clippy --all-targets -- -D warnings
+
+docs:
+    RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --all-features -p habitat-migrate -p habitat-migrate-macros -p habitat-migrate-catalog
+
+# Any combination of features compiles (needs cargo-hack).
+powerset:
+    cargo hack check --feature-powerset --no-dev-deps --exclude-features default -p habitat-migrate -p habitat-migrate-catalog
+
+# At most ten crates on top of what tokio-postgres brings.
+budget:
+    .ci/budget
+
+# What would be published.
+package:
+    cargo package --allow-dirty -p habitat-migrate-catalog -p habitat-migrate-macros -p habitat-migrate
+
+# Side by side with the peers; writes docs/benchmarks.md.
+bench *args:
+    cargo run --release -p habitat-benches -- {{args}}
+
+# Compile times of embedding, side by side with sqlx.
+bench-embed:
+    cargo run --release -p habitat-benches -- --embed
+
+# Habitat on a throw-away server, step by step.
+quickstart:
+    cargo run --example quickstart
