@@ -73,7 +73,7 @@ impl Loaded {
         for folder in folders {
             let mut names: Vec<String> = Vec::new();
             for file in folder.scripts.iter().flatten() {
-                let Ok(Ok(text)) = file.bytes().map(str::from_utf8) else { continue };
+                let Ok(Ok(text)) = file.bytes().map(std::str::from_utf8) else { continue };
                 let path = folder.absolute(file.path());
                 files.insert(folder.shown(file.path()), ScriptFile { path, text: text.to_owned() });
                 names.push(file.path().to_owned());

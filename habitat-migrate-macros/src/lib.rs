@@ -16,7 +16,61 @@ use syn::{Data, DeriveInput, Fields, parse_macro_input};
 
 use crate::attr::Request;
 
-/// Embeds folders of migrations in a unit struct, checked while it is compiled.
+/// Makes a unit struct a set of migrations that is part of the program, checked while it is compiled.
+///
+/// ```
+/// use habitat_migrate::Migrations;
+///
+/// #[derive(Migrations)]
+/// #[migrations(dir = "../migrations/habitat")]
+/// struct Habitat;
+///
+/// let migrator = Habitat::migrator();
+/// assert!(Habitat::CATALOG.contexts().iter().any(|context| context.name() == "treasury"));
+/// ```
+///
+/// It implements the trait `Migrations`: the constant `CATALOG`, of which nothing is parsed, hashed or
+/// allocated when the program starts, and `migrator()`.
+///
+/// # Attributes
+/// Each `#[migrations(…)]` names one folder; without any, it is `migrations`. Write several to embed several:
+/// their migrations may require each other.
+///
+/// | key | meaning |
+/// |---|---|
+/// | `dir = "migrations/habitat"` | the folder, relative to the crate's `Cargo.toml`. It holds scripts, or one folder of scripts for each context |
+/// | `context = "treasury"` | the context of scripts that lie directly in the folder; it is the folder's name otherwise |
+/// | `external = "people"`, `external("people", "billing")` | contexts whose migrations are embedded elsewhere: they may be required although they are not here |
+/// | `crate = path::to::habitat_migrate` | where the library is, if the crate knows it by another name |
+///
+/// ```
+/// use habitat_migrate::Migrations;
+///
+/// #[derive(Migrations)]
+/// #[migrations(dir = "../migrations/habitat/treasury")]
+/// #[migrations(dir = "../migrations/habitat/people")]
+/// #[migrations(dir = "../migrations/habitat/agreements")]
+/// struct Habitat;
+/// # assert_eq!(Habitat::CATALOG.contexts().len(), 3);
+/// ```
+///
+/// # Errors
+/// Every mistake is a compile error with the file, the line and what to do: two files with one number, a
+/// file that is no script, an unknown directive, a requirement that is missing or goes round in a circle, a
+/// down or verify script without its migration, an empty script, a statement that cannot run in the
+/// migration's transaction or would end it, a command of psql, a quote or comment without an end, text that is not UTF-8.
+///
+/// ```compile_fail
+/// # use habitat_migrate::Migrations;
+/// #[derive(Migrations)]
+/// #[migrations(dir = "../migrations/no-such-folder")]
+/// struct Missing;
+/// ```
+///
+/// # New files
+/// A change of an embedded file compiles the crate anew. Cargo does not notice a file that is *added*:
+/// write the one-line build script of `habitat_migrate::build::watch`. A program built with debug assertions finds
+/// out for itself that it lacks a file which is in the folder, and refuses to migrate.
 #[proc_macro_derive(Migrations, attributes(migrations))]
 pub fn derive_migrations(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);
@@ -43,13 +97,42 @@ pub fn derive_migrations(input: TokenStream) -> TokenStream {
     .into()
 }
 
-/// Embeds a folder of migrations as a constant value, checked while it is compiled.
+/// Gives the checked migrations of a folder as a constant value of type `Catalog`, part of the program.
+///
+/// ```
+/// use habitat_migrate::{Catalog, Migrator, migrate};
+///
+/// const SCHEMA: Catalog = migrate!("../migrations/habitat");
+///
+/// let migrator = Migrator::new(SCHEMA);
+/// ```
+///
+/// It is an expression, for a `const`, a `static` or wherever a value may stand. The folder is relative to
+/// the crate's `Cargo.toml`; `migrate!()` means `migrations`. The keys of [`derive(Migrations)`](macro@Migrations)
+/// may follow:
+///
+/// ```
+/// use habitat_migrate::migrate;
+///
+/// let catalog = migrate!("../migrations/habitat/agreements", context = "agreements", external("treasury", "people"));
+/// # assert_eq!(catalog.contexts().len(), 1);
+/// ```
+///
+/// # Errors
+/// Every mistake is a compile error with the file and the line, as for [`derive(Migrations)`](macro@Migrations#errors).
 #[proc_macro]
 pub fn migrate(input: TokenStream) -> TokenStream {
     expression(input)
 }
 
-/// Embeds a folder of migrations as a constant value: [`migrate!`](crate::migrate!) under the name that refinery's and diesel's users know.
+/// Gives the checked migrations of a folder as a constant value: [`migrate!`] by the name that users of refinery and diesel know.
+///
+/// ```
+/// use habitat_migrate::{Catalog, embed_migrations};
+///
+/// const SCHEMA: Catalog = embed_migrations!("../migrations/habitat");
+/// # assert_eq!(SCHEMA.contexts().len(), 3);
+/// ```
 #[proc_macro]
 pub fn embed_migrations(input: TokenStream) -> TokenStream {
     expression(input)
