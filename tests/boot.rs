@@ -28,20 +28,21 @@ fn the_first_boot_applies_everything_and_the_second_nothing() {
     assert_eq!(report.to_string(), "nothing to do: all 2 migrations are applied");
 }
 
-#[test]
-fn both_clients_find_what_the_other_applied() {
+#[tokio::test]
+async fn both_clients_find_what_the_other_applied() {
     let database = database();
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    runtime.block_on(async {
-        let (mut client, connection) = tokio_postgres::connect(&database.url(), NoTls).await.unwrap();
-        tokio::spawn(connection);
-        assert_eq!(shop(&[ITEMS]).migrate(&mut client).await.unwrap().applied().len(), 1);
-        let report = shop(&[ITEMS, ORDERS]).migrate(&mut client).await.unwrap();
-        assert_eq!((report.applied().len(), report.already_applied()), (1, 1));
+    let (mut client, connection) = tokio_postgres::connect(&database.url(), NoTls).await.unwrap();
+    tokio::spawn(connection);
+    assert_eq!(shop(&[ITEMS]).migrate(&mut client).await.unwrap().applied().len(), 1);
+    let report = shop(&[ITEMS, ORDERS]).migrate(&mut client).await.unwrap();
+    assert_eq!((report.applied().len(), report.already_applied()), (1, 1));
+    let url = database.url();
+    let blocking = std::thread::spawn(move || {
+        let mut client = postgres::Client::connect(&url, NoTls).unwrap();
+        assert!(shop(&[ITEMS, ORDERS]).migrate(&mut client).unwrap().is_unchanged());
+        assert_eq!(shop(&[ITEMS]).migrate(&mut client).unwrap().newer(), 1);
     });
-    let mut client = database.connect().unwrap();
-    assert!(shop(&[ITEMS, ORDERS]).migrate(&mut client).unwrap().is_unchanged());
-    assert_eq!(shop(&[ITEMS]).migrate(&mut client).unwrap().newer(), 1);
+    blocking.join().unwrap();
 }
 
 #[test]

@@ -6,6 +6,7 @@ use postgres::{Client, Config, NoTls};
 
 use super::address;
 use super::error::{Kind, ServerError};
+use super::off_runtime;
 
 /// A database of your own, which is dropped with this value.
 ///
@@ -36,6 +37,10 @@ impl std::fmt::Debug for Url {
 
 impl Database {
     pub(super) fn create(maintenance: &Config, url: &str, prefix: &str) -> Result<Self, ServerError> {
+        off_runtime(|| Self::create_here(maintenance, url, prefix))
+    }
+
+    fn create_here(maintenance: &Config, url: &str, prefix: &str) -> Result<Self, ServerError> {
         let name = name(prefix);
         let failed = |source| Kind::Connect { what: format!("create database {name}"), source };
         let mut client = maintenance.connect(NoTls).map_err(failed)?;
@@ -86,7 +91,7 @@ impl Database {
 impl Drop for Database {
     fn drop(&mut self) {
         // What cannot be dropped goes with its server, and a server that is gone has taken it along.
-        let _ = self.drop_it();
+        let _ = off_runtime(|| self.drop_it());
     }
 }
 

@@ -61,3 +61,12 @@ fn unique() -> String {
     let moment = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().subsec_nanos();
     format!("{}_{moment:x}_{call}", std::process::id())
 }
+
+/// Runs something on a thread of its own: the blocking client must not run within an async runtime, where an
+/// async test calls this module.
+fn off_runtime<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    std::thread::scope(|scope| match scope.spawn(work).join() {
+        Ok(value) => value,
+        Err(panic) => std::panic::resume_unwind(panic),
+    })
+}

@@ -243,8 +243,8 @@ impl Server {
         let config: Config = url.parse().map_err(|_| Kind::Address)?;
         let failed =
             |source| Kind::Connect { what: "ask the server of HABITAT_TEST_DATABASE_URL".into(), source };
-        let mut client = config.connect(NoTls).map_err(failed)?;
-        let row = client.query_one(VERSION, &[]).map_err(failed)?;
+        let ask = || config.connect(NoTls)?.query_one(VERSION, &[]);
+        let row = super::off_runtime(ask).map_err(failed)?;
         let (number, version) = (row.get::<_, i32>(0), row.get(1));
         Ok(Self { config, url, version, major: number.unsigned_abs() / 10_000, local: None })
     }
