@@ -89,7 +89,7 @@ enum Outcome {
     Again,
 }
 
-impl<C: Client> Run<'_, C> {
+impl<'a, C: Client> Run<'a, C> {
     async fn to_the_end(&mut self) -> Result<(), Cause> {
         let started = Instant::now();
         let mut poll = self.goal.patience.poll;
@@ -163,7 +163,7 @@ impl<C: Client> Run<'_, C> {
     }
 
     /// Plans, and takes note of what is there already.
-    fn plan(&mut self, history: &History) -> Result<Plan, Cause> {
+    fn plan(&mut self, history: &History) -> Result<Plan<'a>, Cause> {
         let plan = Plan::new(self.goal.catalog, history, self.goal.policy).map_err(Cause::Refused)?;
         self.report.present = plan.already_applied().saturating_sub(self.report.applied.len());
         self.report.newer = plan.newer().len();
@@ -227,7 +227,8 @@ impl<C: Client> Run<'_, C> {
         tracker: Option<History>,
         schema: bool,
     ) -> Result<Outcome, Cause> {
-        let plan = match self.plan(&tracker.clone().unwrap_or_default()) {
+        let creates = tracker.is_none();
+        let plan = match self.plan(&tracker.unwrap_or_default()) {
             Ok(plan) => plan,
             Err(cause) => {
                 self.clear().await;
@@ -246,7 +247,7 @@ impl<C: Client> Run<'_, C> {
         tracing::info!(pending = steps.len(), "migrating");
         (self.goal.tell)(&Event::Planned { pending: steps.len() });
         let mut prelude = self.lock.to_session();
-        if tracker.is_none() {
+        if creates {
             prelude.push_str("BEGIN ISOLATION LEVEL READ COMMITTED;\n");
             if !schema {
                 prelude.push_str(&self.goal.tracker.create_schema());
@@ -254,7 +255,7 @@ impl<C: Client> Run<'_, C> {
             prelude.push_str(&self.goal.tracker.create());
             prelude.push_str("COMMIT;\n");
         }
-        Batch::new(self, &steps, settings, prelude).apply_all().await
+        Batch::new(self, &steps, settings, prelude, creates).apply_all().await
     }
 
     /// Rolls back and gives the lock back; if that fails, the connection is gone and nothing is left.
@@ -340,7 +341,7 @@ fn millis(duration: Duration) -> u64 {
 }
 
 /// The names of steps.
-fn names(steps: &[Apply]) -> Vec<MigrationId> {
+fn names(steps: &[Apply<'_>]) -> Vec<MigrationId> {
     steps.iter().map(|step| step.migration.id().clone()).collect()
 }
 

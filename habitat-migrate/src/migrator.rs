@@ -253,7 +253,7 @@ impl Migrator {
     /// # Errors
     ///
     /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) with every reason where it would be refused, and those of [`Migrator::history`].
-    pub fn plan<'a, C: Client>(&'a self, client: &'a mut C) -> C::Outcome<'a, Result<Plan>> {
+    pub fn plan<'a, C: Client>(&'a self, client: &'a mut C) -> C::Outcome<'a, Result<Plan<'a>>> {
         C::complete(Box::pin(async move {
             let history = engine::history(&self.goal()?, client).await?;
             Plan::new(&self.catalog, &history, self.policy)

@@ -12,19 +12,19 @@ use crate::policy::{Changed, Missing, NewerDatabase, OutOfOrder, Policy};
 
 /// The steps that bring a database to where a catalog wants it.
 #[derive(Clone, Debug)]
-pub struct Plan {
-    steps: Vec<Apply>,
+pub struct Plan<'c> {
+    steps: Vec<Apply<'c>>,
     present: usize,
     newer: Vec<MigrationId>,
 }
 
-impl Plan {
+impl<'c> Plan<'c> {
     /// Plans to apply everything that a catalog has and a history has not.
     ///
     /// # Errors
     ///
     /// Every reason for which the policy forbids it; nothing may be applied then.
-    pub fn new(catalog: &Catalog, history: &History, policy: Policy) -> Result<Self, Refusals> {
+    pub fn new(catalog: &'c Catalog, history: &History, policy: Policy) -> Result<Self, Refusals> {
         let mut refusals = unsupported(catalog);
         let newer = compare(catalog, history, policy, &mut refusals);
         let applied = history.by_id();
@@ -51,14 +51,14 @@ impl Plan {
             end.ordinal += 1;
             let checksum = migration.checksum().to_string();
             end.digest = end.digest.with(migration.context(), migration.version().as_str(), &checksum);
-            steps.push(Apply { migration: migration.clone(), ordinal: end.ordinal, digest: end.digest });
+            steps.push(Apply { migration, ordinal: end.ordinal, digest: end.digest });
         }
         if refusals.is_empty() { Ok(Self { steps, present, newer }) } else { Err(Refusals(refusals)) }
     }
 
     /// The migrations that will be applied, in order.
-    pub fn pending(&self) -> impl ExactSizeIterator<Item = &Migration> {
-        self.steps.iter().map(|step| &step.migration)
+    pub fn pending(&self) -> impl ExactSizeIterator<Item = &'c Migration> {
+        self.steps.iter().map(|step| step.migration)
     }
 
     /// The migrations that the database has beyond the catalog, in the catalog's contexts.
@@ -71,15 +71,15 @@ impl Plan {
         self.present
     }
 
-    pub(crate) fn into_steps(self) -> Vec<Apply> {
+    pub(crate) fn into_steps(self) -> Vec<Apply<'c>> {
         self.steps
     }
 }
 
 /// One step: a migration, and where its record stands in its context.
 #[derive(Clone, Debug)]
-pub(crate) struct Apply {
-    pub(crate) migration: Migration,
+pub(crate) struct Apply<'c> {
+    pub(crate) migration: &'c Migration,
     pub(crate) ordinal: u32,
     pub(crate) digest: Digest,
 }

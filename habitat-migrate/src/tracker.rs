@@ -220,8 +220,8 @@ impl Tracker {
     }
 
     /// Records that a migration begins. Whoever comes second waits here, and then fails on the primary key.
-    pub(crate) fn begin(&self, step: &Apply) -> String {
-        let migration = &step.migration;
+    pub(crate) fn begin(&self, step: &Apply<'_>) -> String {
+        let migration = step.migration;
         format!(
             "INSERT INTO {table} (version, description, context, state, checksum, breaking, ordinal, follows, digest) \
              VALUES ({version}, {description}, {context}, 'interrupted', '{checksum}', {breaking}, {ordinal}, {follows}, '{digest}');\n",
@@ -241,7 +241,7 @@ impl Tracker {
     ///
     /// The row's `xmin` is the transaction that inserted it.
     /// <https://www.postgresql.org/docs/current/ddl-system-columns.html>
-    pub(crate) fn finish(&self, step: &Apply) -> String {
+    pub(crate) fn finish(&self, step: &Apply<'_>) -> String {
         format!(
             "WITH done AS (UPDATE {table} AS m SET state = 'applied', \
              execution_time = pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) m.deployed_at \

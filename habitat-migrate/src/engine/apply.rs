@@ -17,23 +17,26 @@ use crate::report::Applied;
 /// The steps of a plan on their way to the server, and how many of them are known to be committed.
 pub(super) struct Batch<'r, 'a, C: Client> {
     pub(super) run: &'r mut Run<'a, C>,
-    pub(super) steps: &'r [Apply],
+    pub(super) steps: &'r [Apply<'a>],
     pub(super) settings: Settings,
     pub(super) message: Message,
     pub(super) committed: usize,
+    pub(super) creates: bool,
     prelude: String,
     size: usize,
 }
 
 impl<'r, 'a, C: Client> Batch<'r, 'a, C> {
-    /// The prelude goes in front of the first step.
+    /// The prelude goes in front of the first step; it may create the tracker.
     pub(super) fn new(
         run: &'r mut Run<'a, C>,
-        steps: &'r [Apply],
+        steps: &'r [Apply<'a>],
         settings: Settings,
         prelude: String,
+        creates: bool,
     ) -> Self {
-        Self { run, steps, settings, message: Message::default(), committed: 0, prelude, size: FIRST }
+        let message = Message::default();
+        Self { run, steps, settings, message, committed: 0, creates, prelude, size: FIRST }
     }
 
     pub(super) async fn apply_all(mut self) -> Result<Outcome, Cause> {
@@ -64,7 +67,7 @@ impl<'r, 'a, C: Client> Batch<'r, 'a, C> {
         Ok(Outcome::Done)
     }
 
-    fn begin(&mut self, n: usize, step: &Apply, first: bool) {
+    fn begin(&mut self, n: usize, step: &Apply<'_>, first: bool) {
         let goal = self.run.goal;
         if first {
             let prelude = match std::mem::take(&mut self.prelude) {
@@ -75,11 +78,11 @@ impl<'r, 'a, C: Client> Batch<'r, 'a, C> {
         }
         self.message.own(n, "BEGIN ISOLATION LEVEL READ COMMITTED;\n");
         self.message.own(n, &goal.tracker.begin(step));
-        self.message.own(n, &goal.limits.prepare(&step.migration));
+        self.message.own(n, &goal.limits.prepare(step.migration));
         (goal.tell)(&Event::Started { migration: step.migration.id().clone() });
     }
 
-    fn end(&mut self, n: usize, step: &Apply) {
+    fn end(&mut self, n: usize, step: &Apply<'_>) {
         // A new line, since the script may end in a comment. What it deferred is checked now, while
         // the transaction is there to be rolled back and its session to give the lock back.
         self.message.own(n, "\n;\nSET CONSTRAINTS ALL IMMEDIATE;\n");

@@ -1,15 +1,13 @@
 //! Finds out what failed, where, and what was kept.
 
-use std::time::Duration;
-
 use habitat_migrate_catalog::{Excerpt, normalise, statements};
 
 use super::Outcome;
 use super::apply::Batch;
-use super::message::Place;
 use crate::client::{Client, Failure, ServerError};
 use crate::error::Cause;
-use crate::tracker::ENDED;
+use crate::history::State;
+use crate::tracker::{ENDED, Probe};
 
 impl<C: Client> Batch<'_, '_, C> {
     /// A message failed. Cleans up, reads what is committed, and tells the place; or finds that it is to be tried again.
@@ -22,11 +20,19 @@ impl<C: Client> Batch<'_, '_, C> {
         };
         self.run.clear().await;
         let place = self.message.find(&error, completed);
-        if self.is_about_tracker(place, &error) {
-            return Err(self.run.tracker_failure("create the tracker", Failure::Server { error: Box::new(error), completed }).await);
-        }
         let first = self.committed;
-        self.catch_up().await?;
+        let tracker = self.catch_up().await?;
+        let in_script = place.is_some_and(|place| place.script.is_some());
+        let refused = match tracker {
+            // It is created in a transaction of its own, ahead of everything else.
+            Probe::Absent if self.creates && !in_script => Some("create the tracker"),
+            _ if error.code == "42501" && error.message.contains("schema_migrations") => Some("write the tracker"),
+            _ => None,
+        };
+        if let Some(doing) = refused {
+            let failure = Failure::Server { error: Box::new(error), completed };
+            return Err(self.run.tracker_failure(doing, failure).await);
+        }
         // Another process recorded it first, although this one had the lock: go on with what is left.
         if error.code == "23505" && error.object.as_deref().is_some_and(|o| o.contains("schema_migrations")) {
             return Ok(Outcome::Again);
@@ -56,31 +62,21 @@ impl<C: Client> Batch<'_, '_, C> {
         Err(cause)
     }
 
-    /// Whether the tracker could not be created.
-    fn is_about_tracker(&self, place: Option<Place>, error: &ServerError) -> bool {
-        match place {
-            Some(place) => {
-                self.committed == 0 && place.step == 0 && place.script.is_none() && error.code == "42501"
-            }
-            None => false,
-        }
-    }
-
     /// Reads which steps are committed: the message may have been refused as a whole.
-    async fn catch_up(&mut self) -> Result<(), Cause> {
-        let history = match self.run.probe().await?.0 {
-            crate::tracker::Probe::Absent => return Ok(()),
-            _ => self.run.history().await?,
-        };
+    async fn catch_up(&mut self) -> Result<Probe, Cause> {
+        let (probe, _) = self.run.probe().await?;
+        if probe == Probe::Absent {
+            return Ok(probe);
+        }
+        let history = self.run.history().await?;
         while let Some(step) = self.steps.get(self.committed) {
             let Some(record) = history.get(step.migration.id()) else { break };
-            if record.state() != crate::history::State::Applied {
+            if record.state() != State::Applied {
                 break;
             }
-            let duration: Duration = record.execution_time();
-            self.note_committed(duration);
+            self.note_committed(record.execution_time());
         }
-        Ok(())
+        Ok(probe)
     }
 
     /// Finds the statement that failed, for a client that does not tell: runs them one by one, and rolls back.
@@ -89,7 +85,7 @@ impl<C: Client> Batch<'_, '_, C> {
         let script = normalise(step.migration.script());
         let prepare = format!(
             "BEGIN ISOLATION LEVEL READ COMMITTED;\n{}",
-            self.run.goal.limits.prepare(&step.migration)
+            self.run.goal.limits.prepare(step.migration)
         );
         self.run.session.run(&prepare).await.ok()?;
         let mut found = None;
