@@ -5,7 +5,7 @@ mod support;
 use habitat_migrate::testing::{Database, Server};
 use habitat_migrate::{Catalog, Migrator};
 use habitat_wire::{Proxy, Stats, Target};
-use support::numbered;
+use support::{numbered, value};
 
 /// Migrates through a proxy and tells what the proxy saw.
 fn through_proxy(database: &Database, catalog: Catalog) -> (Stats, usize) {
@@ -46,4 +46,24 @@ fn an_older_program_on_a_newer_database_takes_one_round_trip() {
     through_proxy(&database, numbered(20));
     let (stats, applied) = through_proxy(&database, numbered(15));
     assert_eq!((applied, stats.round_trips), (0, 1));
+}
+
+#[test]
+fn a_message_waits_for_the_disk_once() {
+    // The statistics of later versions stand elsewhere.
+    let server = Server::builder().durable().setting("track_wal_io_timing", "on").start().unwrap();
+    if server.major() > 17 {
+        return;
+    }
+    let database = server.database().unwrap();
+    let mut client = database.connect().unwrap();
+    client.batch_execute("SELECT pg_stat_reset_shared('wal')").unwrap();
+    Migrator::new(numbered(300)).migrate(&mut client).unwrap();
+    drop(client); // a session that ends hands its statistics in
+    let mut syncs = 0;
+    support::wait_for("statistics", || {
+        syncs = value::<i64>(&mut database.connect().unwrap(), "SELECT wal_sync FROM pg_stat_wal");
+        syncs > 0
+    });
+    assert!(syncs < 100, "{syncs} times for 300 migrations");
 }

@@ -53,10 +53,11 @@ impl<'r, 'a, C: Client> Batch<'r, 'a, C> {
                     }
                 }
             }
-            self.end(n, step);
             waiting += 1;
             let last = n + 1 == self.steps.len();
-            if last || waiting >= self.size || self.message.len() >= LARGE {
+            let closes = last || waiting >= self.size || self.message.len() >= LARGE;
+            self.end(n, step, closes);
+            if closes {
                 let then = if last { Then::Stop } else { Then::HoldOn };
                 if let Some(outcome) = self.send(then).await? {
                     return Ok(outcome);
@@ -82,12 +83,17 @@ impl<'r, 'a, C: Client> Batch<'r, 'a, C> {
         (goal.tell)(&Event::Started { migration: step.migration.id().clone() });
     }
 
-    fn end(&mut self, n: usize, step: &Apply<'_>) {
+    fn end(&mut self, n: usize, step: &Apply<'_>, closes: bool) {
         // A new line, since the script may end in a comment. What it deferred is checked now, while
         // the transaction is there to be rolled back and its session to give the lock back.
         self.message.own(n, "\n;\nSET CONSTRAINTS ALL IMMEDIATE;\n");
         self.message.own(n, &self.settings.restore());
         self.message.own(n, &self.run.goal.tracker.finish(step));
+        if !closes {
+            // Nobody hears of this commit before the message's last one, which waits for the disk and for
+            // standbys as configured, and with it for all before it: the log is written in order.
+            self.message.own(n, "SET LOCAL synchronous_commit = off;\n");
+        }
         self.message.own(n, "COMMIT;\n");
     }
 
