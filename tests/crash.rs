@@ -5,7 +5,7 @@ mod support;
 use std::time::Duration;
 
 use habitat_migrate::testing::{Database, Server};
-use habitat_migrate::{ErrorKind, Migrator};
+use habitat_migrate::{Connector, ErrorKind, Event, Migrator};
 use habitat_wire::{Cut, Direction, Proxy, Target};
 use postgres::{Client, NoTls};
 use support::{catalog, database, in_child, leftovers, migrate_and_print, numbered, program, value};
@@ -137,6 +137,39 @@ fn r25_the_reply_to_commit_is_lost() {
     let report = Migrator::new(numbered(1)).migrate(&mut client).unwrap();
     assert!(report.is_unchanged(), "it found out that it was committed: {report}");
     assert_eq!(leftovers(&mut client), (0, 0));
+}
+
+#[test]
+fn r25_a_run_by_connection_string_finds_out_by_itself() {
+    for message in [1, 5, 30, 60, 120] {
+        let database = database();
+        let proxy = proxy();
+        let connector = Connector::new(&proxy.url(database.name(), "postgres")).unwrap();
+        let (tell, told) = std::sync::mpsc::channel();
+        let migrator = Migrator::new(numbered(COUNT)).on_event(move |event| {
+            if let Event::Reconnecting = event {
+                let _ = tell.send(());
+            }
+        });
+        proxy.reset();
+        proxy.cut_at(Cut::after(Direction::Backend, message));
+        let report = migrator.migrate_with_blocking(&connector).unwrap_or_else(|error| panic!("{error:?}"));
+        assert!(proxy.cut_fired() && told.try_recv().is_ok(), "reply {message}");
+        assert_eq!(report.applied().len() + report.already_applied(), COUNT, "reply {message}: {report}");
+        assert_converges(&database, "a cut that was survived");
+    }
+}
+
+#[tokio::test]
+async fn r25_an_async_run_by_connection_string_finds_out_by_itself() {
+    let database = database();
+    let proxy = proxy();
+    let connector = Connector::new(&proxy.url(database.name(), "postgres")).unwrap();
+    proxy.cut_at(Cut::after(Direction::Backend, 60));
+    let migrator = Migrator::new(numbered(COUNT));
+    let report = tokio::spawn(async move { migrator.migrate_with(&connector).await }).await.unwrap().unwrap();
+    assert!(proxy.cut_fired(), "{report}");
+    tokio::task::spawn_blocking(move || assert_converges(&database, "a cut that was survived")).await.unwrap();
 }
 
 #[test]
