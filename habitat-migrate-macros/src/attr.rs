@@ -187,7 +187,13 @@ const KEYS_ARE: &str = "the keys are `dir`, `context`, `external` and `crate`";
 
 /// Whether a few slips of the finger lie between two words.
 fn resembles(typed: &str, meant: &str) -> bool {
-    let meant: Vec<char> = meant.chars().collect();
+    let (mut letters, meant): (Vec<char>, Vec<char>) = (typed.chars().collect(), meant.chars().collect());
+    let mut swapped = meant.clone();
+    letters.sort_unstable();
+    swapped.sort_unstable();
+    if letters == swapped {
+        return true;
+    }
     let mut above: Vec<usize> = (0..=meant.len()).collect();
     for (row, character) in typed.chars().enumerate() {
         let mut here = vec![row + 1];
