@@ -29,14 +29,14 @@ const CANDIDATES: &[Candidate] = &[
         name: "habitat_migrate::migrate!",
         dependency: r#"habitat-migrate = { path = "{root}/habitat-migrate" }"#,
         program: "fn main() {
-    println!(\"{}\", habitat_migrate::migrate!(\"migrations\").migrations().len());
+    println!(\"{}\", habitat_migrate::migrate!(\"./migrations\").migrations().len());
 }
 ",
     },
     Candidate {
         name: "sqlx::migrate!",
         dependency: r#"sqlx = { version = "0.9", default-features = false, features = ["runtime-tokio", "postgres", "migrate", "macros"] }"#,
-        program: "static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!(\"migrations\");
+        program: "static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!(\"./migrations\");
 
 fn main() {
     println!(\"{}\", MIGRATIONS.iter().count());

@@ -2,12 +2,14 @@
 
 mod fake;
 
-use std::io::Read;
+use std::io::{self, Read, Write};
+use std::net::TcpListener;
 use std::path::Path;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use fake::{CANCEL_REQUEST, Client, Received, SSL_REQUEST, STARTUP, message, packet, server};
-use habitat_wire::{Action, Cut, Direction, Proxy};
+use habitat_wire::{Action, Cut, Direction, Proxy, Target};
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -68,12 +70,40 @@ fn an_encryption_request_that_is_declined_belongs_to_the_startup() {
 }
 
 #[test]
+fn an_encrypted_connection_goes_on_as_opaque_bytes() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
+    let target =
+        Target::tcp(listener.local_addr().expect("it is bound")).expect("an address resolves to itself");
+    let server = thread::spawn(move || -> io::Result<()> {
+        let (mut stream, _) = listener.accept()?;
+        stream.read_exact(&mut [0; 8])?;
+        stream.write_all(b"S")?;
+        let mut hello = [0; 300];
+        stream.read_exact(&mut hello)?;
+        stream.write_all(&hello)
+    });
+    let proxy = Proxy::to(target).start().expect("the temporary directory is writable");
+    let mut client = Client::raw(&proxy);
+    client.send(&packet(SSL_REQUEST));
+    let (mut answer, mut echo) = ([0], [0; 300]);
+    client.0.read_exact(&mut answer).expect("it is answered");
+    assert_eq!(&answer, b"S");
+    client.send(&[0x16; 300]);
+    client.0.read_exact(&mut echo).expect("it is answered");
+    assert_eq!(echo, [0x16; 300]);
+    server.join().expect("the server does not panic").expect("the server serves");
+    let stats = proxy.stats();
+    assert_eq!((stats.startup_round_trips, stats.round_trips, stats.bytes_to_client), (1, 1, 300));
+    assert_eq!((stats.frontend_messages, stats.backend_messages), (0, 0));
+}
+
+#[test]
 fn a_cancel_request_passes() {
     let (target, received) = server();
     let proxy = Proxy::to(target).on_tcp().start().expect("loopback has a free port");
     let mut stream =
         std::net::TcpStream::connect((proxy.config_host(), proxy.port())).expect("the proxy listens");
-    std::io::Write::write_all(&mut stream, &packet(CANCEL_REQUEST)).expect("the proxy reads");
+    stream.write_all(&packet(CANCEL_REQUEST)).expect("the proxy reads");
     assert_eq!(received.recv_timeout(SOON), Ok(Received::Cancel));
     assert_eq!((proxy.stats().cancels, proxy.stats().connections), (1, 0));
 }
@@ -207,7 +237,7 @@ fn a_dropped_proxy_leaves_nothing() {
 
 #[test]
 fn without_a_server_the_client_is_hung_up_on() {
-    let target = habitat_wire::Target::unix("/nonexistent", 1);
+    let target = Target::unix("/nonexistent", 1);
     let proxy = Proxy::to(target).start().expect("the temporary directory is writable");
     let mut client = Client::raw(&proxy);
     assert!(client.receive().is_err());
