@@ -23,6 +23,7 @@ use std::path::Path;
 /// The folder is relative to the crate's `Cargo.toml`, as in the macros. Cargo watches it with all folders
 /// within, also for changed files. Call it once for each folder; a build script that does other things as
 /// well has to say with `cargo::rerun-if-changed` what those depend on, since cargo then no longer watches the whole crate.
+#[allow(clippy::needless_doctest_main, reason = "the example is a whole build script")]
 pub fn watch(folder: impl AsRef<Path>) {
     println!("{}", instruction(folder.as_ref()));
 }
