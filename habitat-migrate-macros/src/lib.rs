@@ -1,6 +1,6 @@
 //! Macros of `habitat-migrate`, which exports them; depend on `habitat-migrate` instead.
 //!
-//! `attr` turns what the user typed into plain values, [`check`] loads the folders that they name,
+//! `attr` turns what the user typed into plain values, `check` loads the folders that they name,
 //! `expand` writes the catalog down.
 
 #![forbid(unsafe_code)]
