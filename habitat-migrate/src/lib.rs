@@ -39,6 +39,7 @@ mod plan;
 pub mod policy;
 mod report;
 mod sql;
+mod stale;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod tracker;

@@ -267,7 +267,7 @@ impl Migrator {
             let what = format!("PostgreSQL cannot have a schema named {:?}: {reason}", self.schema);
             return Err(Error::new(Cause::Invalid(what), Report::default()));
         }
-        if let Some(what) = crate::embed::stale(&self.catalog) {
+        if let Some(what) = crate::stale::stale(&self.catalog) {
             return Err(Error::new(Cause::Stale(what), Report::default()));
         }
         Ok(Goal {
