@@ -10,6 +10,9 @@ use habitat_migrate_catalog::{
 use crate::history::{History, State};
 use crate::policy::{Changed, Missing, NewerDatabase, OutOfOrder, Policy};
 
+#[cfg(test)]
+mod tests;
+
 /// The steps that bring a database to where a catalog wants it.
 #[derive(Clone, Debug)]
 pub struct Plan<'c> {
@@ -35,7 +38,7 @@ impl<'c> Plan<'c> {
         let mut steps = Vec::new();
         for migration in catalog.migrations().iter().filter(|m| !applied.contains_key(m.id())) {
             if let Some(after) = highest.get(migration.context()).filter(|v| **v > migration.version()) {
-                if policy.out_of_order == OutOfOrder::Refuse {
+                if migration.kind() == Kind::Versioned && policy.out_of_order == OutOfOrder::Refuse {
                     let after = MigrationId::new(migration.context().to_owned(), (*after).clone());
                     refusals.push(Refusal::OutOfOrder { migration: migration.id().clone(), after });
                 }
@@ -98,6 +101,7 @@ fn compare(
         let version = last.entry(migration.context()).or_insert(migration.version());
         *version = (*version).max(migration.version());
     }
+    let settled = settled(catalog, history);
     let mut newer = Vec::new();
     for record in history.records() {
         let id = record.id();
@@ -117,7 +121,7 @@ fn compare(
                     });
                 }
             }
-            None if id.version() > *last => {
+            None if id.version() > *last || settled.contains(id.context()) => {
                 newer.push(id.clone());
                 if record.compatibility() == Compatibility::Breaking {
                     refusals.push(Refusal::Breaking { migration: id.clone() });
@@ -132,6 +136,21 @@ fn compare(
         }
     }
     newer
+}
+
+/// The contexts whose first records are exactly the catalog's migrations: all others came later, from newer
+/// programs, even where their versions are lower. It is what the tracker's digests tell without reading its rows.
+fn settled<'c>(catalog: &'c Catalog, history: &History) -> HashSet<&'c str> {
+    let applied = history.by_id();
+    let counts: HashMap<&str, usize> = catalog.contexts().iter().map(|c| (c.name(), c.count())).collect();
+    let mut settled: HashSet<&str> = counts.keys().copied().collect();
+    for migration in catalog.migrations().iter().filter(|m| m.kind() == Kind::Versioned) {
+        let count = counts.get(migration.context()).copied().unwrap_or_default();
+        if applied.get(migration.id()).is_none_or(|record| record.ordinal as usize > count) {
+            settled.remove(migration.context());
+        }
+    }
+    settled
 }
 
 /// Whether the applied text is the migration's text, or an earlier one that it accepts.
