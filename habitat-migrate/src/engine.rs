@@ -12,8 +12,7 @@ use crate::lock::Lock;
 use crate::plan::{Apply, Plan};
 use crate::policy::{NewerDatabase, Patience, Policy};
 use crate::report::Report;
-use crate::sql::Ident;
-use crate::tracker::{COLUMNS, Probe, Standing, Tracker};
+use crate::tracker::{COLUMNS, Probe, Rights, Standing, Tracker};
 
 mod apply;
 mod failure;
@@ -98,14 +97,14 @@ impl<'a, C: Client> Run<'a, C> {
             if self.is_current(probe) {
                 return self.failed.take().map_or(Ok(()), |(_, cause)| Err(cause));
             }
-            if probe != Probe::Absent || standing == Standing::Standby {
+            if probe != Probe::Absent || standing == Standing::ReadOnly {
                 // Look before taking the lock: it may be that nothing is pending, or that the plan is refused.
                 let history = if probe == Probe::Absent { History::default() } else { self.history().await? };
                 let plan = self.plan(&history)?;
                 if plan.pending().len() == 0 {
                     return self.failed.take().map_or(Ok(()), |(_, cause)| Err(cause));
                 }
-                if standing == Standing::Standby {
+                if standing == Standing::ReadOnly {
                     return Err(Cause::ReadOnly { pending: plan.pending().map(|m| m.id().clone()).collect() });
                 }
             }
@@ -269,6 +268,10 @@ impl<'a, C: Client> Run<'a, C> {
             Failure::Lost(words) => return Cause::ConnectionLost { words, under_way: Vec::new() },
             Failure::Server { error, .. } => *error,
         };
+        // In a failed transaction, which is the caller's to roll back.
+        if error.code == "25P02" {
+            return Cause::InTransaction;
+        }
         self.clear().await;
         // Undefined column: a table of this name is there, and it is not ours.
         if error.code == "42703" || error.code == "42883" {
@@ -280,39 +283,28 @@ impl<'a, C: Client> Run<'a, C> {
                 }
             }
         }
-        let remedy = self.remedy(&error).await;
+        let remedy = self.remedy(doing, &error).await;
         Cause::Tracker { doing, error, remedy }
     }
 
-    /// The statement that gives this login the right that it lacks.
-    async fn remedy(&mut self, error: &ServerError) -> Option<String> {
-        let (schema, table) = (Ident(self.goal.tracker.schema()), self.goal.tracker.table());
-        let reply = self.session.ask("SELECT 'login' AS habitat, CURRENT_USER, pg_catalog.current_database();\n").await;
-        let (login, database) = match &reply {
-            Ok(reply) => reply.first("login").map(|row| (row.text(1), row.text(2)))?,
-            Err(_) => return None,
-        };
-        let (login, database) = (Ident(login), Ident(database));
-        let grant = match error.code.as_str() {
-            "42501" if error.message.contains("schema") && error.message.contains("database") => {
-                format!("GRANT CREATE ON DATABASE {database} TO {login};")
-            }
-            "42501" if error.message.contains("for database") => {
-                format!("GRANT CREATE ON DATABASE {database} TO {login};")
-            }
-            // Since PostgreSQL 15 only the database's owner may create tables in `public`.
-            // <https://www.postgresql.org/docs/15/release-15.html#id-1.11.6.22.4>
-            "42501" if error.message.contains("for schema") => {
-                format!("GRANT USAGE, CREATE ON SCHEMA {schema} TO {login};")
-            }
-            "42501" => format!(
-                "GRANT SELECT ON {table} TO {login}; or, to apply migrations, let its owner migrate"
-            ),
+    /// The statements that give this login the rights that it lacks.
+    async fn remedy(&mut self, doing: &str, error: &ServerError) -> Option<String> {
+        let grants = match error.code.as_str() {
+            "42501" => self.rights().await?.grants(&self.goal.tracker, doing == WRITE),
             _ => return None,
         };
-        Some(format!("as the owner or an administrator, run: {grant}"))
+        (!grants.is_empty()).then(|| format!("as the owner or an administrator, run: {}", grants.join(" ")))
+    }
+
+    /// Which rights this login has on the tracker; none if the server does not tell.
+    async fn rights(&mut self) -> Option<Rights> {
+        let reply = self.session.ask(&self.goal.tracker.rights()).await.ok()?;
+        reply.first("rights").map(Rights::read)
     }
 }
+
+/// What a run was doing that a login may lack the right to, though it may read the tracker.
+const WRITE: &str = "write the tracker";
 
 /// Which tool's tracker a table of the same name with these columns is.
 fn owner_of(columns: &[String]) -> Option<&'static str> {

@@ -14,6 +14,10 @@ use crate::history::{History, Record, State};
 use crate::plan::Apply;
 use crate::sql::{Ident, Literal};
 
+mod rights;
+
+pub(crate) use rights::Rights;
+
 /// Where the tracker's tables are, and the statements about them.
 #[derive(Clone, Debug)]
 pub(crate) struct Tracker {
@@ -33,13 +37,13 @@ pub(crate) enum Probe {
     Different,
 }
 
-/// What kind of server answered.
+/// Whether the server takes writes from this session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Standing {
-    /// It takes writes.
-    Primary,
-    /// It only replays another server's.
-    Standby,
+    /// It does.
+    Writable,
+    /// It only replays another server's, or `default_transaction_read_only` is on.
+    ReadOnly,
 }
 
 /// The columns that [`Tracker::history`] reads; a table that lacks one is somebody else's.
@@ -66,10 +70,6 @@ impl Tracker {
         Self { schema: schema.to_owned(), table, log }
     }
 
-    pub(crate) fn schema(&self) -> &str {
-        &self.schema
-    }
-
     /// The table's name, quoted.
     pub(crate) fn table(&self) -> &str {
         &self.table
@@ -86,7 +86,7 @@ impl Tracker {
         format!(
             "SELECT 'probe' AS habitat, CASE WHEN pg_catalog.to_regclass({table}) IS NOT NULL THEN \
              pg_catalog.query_to_xml({verdict}, false, true, '')::pg_catalog.text END, \
-             pg_catalog.pg_is_in_recovery(), \
+             pg_catalog.current_setting('transaction_read_only') OPERATOR(pg_catalog.=) 'on', \
              pg_catalog.transaction_timestamp() OPERATOR(pg_catalog.<) pg_catalog.statement_timestamp();\n",
             table = Literal(&self.table),
             verdict = Literal(&verdict),
@@ -128,7 +128,7 @@ impl Tracker {
     /// Reads what [`Tracker::probe`] returned; none if the reply has no such row.
     pub(crate) fn probed(&self, catalog: &Catalog, reply: &Reply) -> Option<(Probe, Standing, bool)> {
         let row = reply.first("probe")?;
-        let standing = if row.is_true(2) { Standing::Standby } else { Standing::Primary };
+        let standing = if row.is_true(2) { Standing::ReadOnly } else { Standing::Writable };
         let probe = match row.value(1) {
             None => Probe::Absent,
             Some(xml) => read_verdict(xml, wanted(catalog).count()).unwrap_or(Probe::Different),

@@ -2,7 +2,7 @@
 
 use habitat_migrate_catalog::{Excerpt, normalise, statements};
 
-use super::Outcome;
+use super::{Outcome, WRITE};
 use super::apply::Batch;
 use crate::client::{Client, Failure, ServerError};
 use crate::error::Cause;
@@ -26,7 +26,7 @@ impl<C: Client> Batch<'_, '_, C> {
         let refused = match tracker {
             // It is created in a transaction of its own, ahead of everything else.
             Probe::Absent if self.creates && !in_script => Some("create the tracker"),
-            _ if error.code == "42501" && error.message.contains("schema_migrations") => Some("write the tracker"),
+            _ if error.code == "42501" && error.message.contains("schema_migrations") => Some(WRITE),
             _ => None,
         };
         if let Some(doing) = refused {
@@ -39,7 +39,7 @@ impl<C: Client> Batch<'_, '_, C> {
         }
         let failing = place.map_or(self.committed, |place| place.step);
         let Some(step) = self.steps.get(failing) else {
-            return Err(Cause::Tracker { doing: "record a migration", error, remedy: None });
+            return Err(Cause::Tracker { doing: WRITE, error, remedy: None });
         };
         let offset = match place {
             Some(place) => place.script,
