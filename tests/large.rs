@@ -1,0 +1,172 @@
+//! Long histories and large files: R56.
+
+mod support;
+
+use std::fmt::Write as _;
+use std::time::{Duration, Instant};
+
+use habitat_migrate::testing::{Database, Server};
+use habitat_migrate::{Catalog, ErrorKind, Migrator};
+use habitat_wire::{Proxy, Stats, Target};
+use postgres::{Client, NoTls};
+use support::{catalog, database, in_child, leftovers, program, value};
+
+/// A catalog of `count` migrations that leave nothing but their records.
+fn long(count: usize) -> Catalog {
+    catalog("app", (1..=count).map(|n| (format!("{n:04}_step.sql"), format!("SELECT {n};"))))
+}
+
+/// What a boot with nothing to do costs: over the wire, and the median time of some.
+fn boot_with_nothing_to_do(database: &Database, migrator: &Migrator) -> (Stats, Duration) {
+    let server = Server::shared().expect("a server");
+    let dir = server.socket_dir().expect("these tests need a server of their own");
+    let proxy = Proxy::to(Target::unix(dir, server.port())).start().expect("a proxy");
+    let mut client = Client::connect(&proxy.url(database.name(), "postgres"), NoTls).expect("a connection");
+    migrator.migrate(&mut client).unwrap();
+    proxy.reset();
+    assert!(migrator.migrate(&mut client).unwrap().is_unchanged());
+    let stats = proxy.stats();
+    let mut times: Vec<Duration> =
+        (0..25).map(|_| time(|| drop(migrator.migrate(&mut client).unwrap()))).collect();
+    times.sort();
+    (stats, times[times.len() / 2])
+}
+
+fn time(work: impl FnOnce()) -> Duration {
+    let started = Instant::now();
+    work();
+    started.elapsed()
+}
+
+#[test]
+fn r56_a_boot_with_nothing_to_do_costs_the_same_after_ten_and_after_five_thousand_migrations() {
+    let mut costs = Vec::new();
+    for count in [10, 5000] {
+        let database = database();
+        let migrator = Migrator::new(long(count));
+        let report = migrator.migrate(&mut database.connect().unwrap()).unwrap();
+        assert_eq!(report.applied().len(), count);
+        let (stats, median) = boot_with_nothing_to_do(&database, &migrator);
+        assert_eq!((stats.round_trips, stats.frontend_messages), (1, 1), "{count}: {stats:?}");
+        assert!(stats.bytes_to_client < 1024, "{count}: {stats:?}");
+        // Two looks at the table: a plan may go through all of it where that is only a page.
+        let read = rows_read(&database, &migrator);
+        assert!(read <= 20, "{count}: the server read {read} rows");
+        database.connect().unwrap().batch_execute("VACUUM ANALYZE schema_migrations").unwrap();
+        let read = rows_read(&database, &migrator);
+        assert!(read <= 20, "{count}: the server read {read} rows of a table that it knows");
+        costs.push((stats, median));
+    }
+    let [(few, fast), (many, slow)] = costs[..] else { unreachable!() };
+    // The numbers of migrations themselves have two digits more.
+    assert!(many.bytes_to_client.abs_diff(few.bytes_to_client) < 16, "{few:?}, {many:?}");
+    assert!(many.bytes_to_server.abs_diff(few.bytes_to_server) < 16, "{few:?}, {many:?}");
+    // Loose, as other tests run beside this one: the benchmark measures.
+    assert!(slow < fast * 3 + Duration::from_millis(2), "{fast:?} with 10, {slow:?} with 5000");
+}
+
+/// How many rows of the tracker a boot with nothing to do makes the server read.
+fn rows_read(database: &Database, migrator: &Migrator) -> i64 {
+    let mut client = database.connect().unwrap();
+    let total = "SELECT coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0) FROM pg_stat_user_tables WHERE relname = 'schema_migrations'";
+    let before: i64 = value(&mut client, total);
+    drop(client);
+    let mut boot = database.connect().unwrap();
+    migrator.migrate(&mut boot).unwrap();
+    // A session hands in its numbers when it ends.
+    drop(boot);
+    let mut client = database.connect().unwrap();
+    let mut after = before;
+    support::wait_for("the statistics", || {
+        client.batch_execute("SELECT pg_stat_clear_snapshot()").unwrap();
+        after = value(&mut client, total);
+        after > before
+    });
+    after - before
+}
+
+/// Rows of about 10 kB each, one a statement; the script is about `megabytes` long.
+fn data(megabytes: usize, fault: Option<usize>) -> String {
+    let mut script = String::with_capacity(megabytes * 1_000_000 + 1_000_000);
+    script.push_str("CREATE TABLE data (id int PRIMARY KEY, payload text NOT NULL);\n");
+    let payload = "0123456789".repeat(990);
+    for id in 2..megabytes * 100 {
+        // Each statement's number is its line's.
+        let id = if fault == Some(id) { id - 1 } else { id };
+        let _ = writeln!(script, "INSERT INTO data VALUES ({id}, '{payload}');");
+    }
+    script
+}
+
+/// How much a run may take beyond the text of the script, in kB.
+const GROWTH: u64 = 16 * 1024;
+const MEGABYTES: usize = 40;
+
+#[cfg(target_os = "linux")]
+fn status(key: &str) -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").expect("a status");
+    let line = status.lines().find_map(|line| line.strip_prefix(key)).expect("a line");
+    line.trim_matches([':', ' ', '\t', 'k', 'B']).parse().expect("a number")
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn child_applies_a_large_script() {
+    in_child(|url| {
+        let catalog = catalog("app", [("01_data.sql", data(MEGABYTES, None))]);
+        let mut client = Client::connect(url, NoTls).expect("a connection");
+        // 5 sets the highest mark back to what there is now: man 5 proc_pid_clear_refs.
+        std::fs::write("/proc/self/clear_refs", "5").expect("a mark");
+        let before = status("VmRSS");
+        Migrator::new(catalog).migrate(&mut client).unwrap_or_else(|error| panic!("{error:?}"));
+        println!("grew {} kB", status("VmHWM").saturating_sub(before));
+    });
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn r56_a_large_data_script_needs_bounded_memory() {
+    let database = database();
+    let output = program("child_applies_a_large_script", &database.url()).run();
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let grew =
+        out.lines().find_map(|line| line.split_once("grew ")?.1.strip_suffix(" kB")?.parse::<u64>().ok());
+    let grew = grew.unwrap_or_else(|| panic!("{out}{err}"));
+    assert!(grew < GROWTH, "{grew} kB for a script of {MEGABYTES} MB");
+    let mut client = database.connect().unwrap();
+    assert_eq!(value::<i64>(&mut client, "SELECT count(*) FROM data"), MEGABYTES as i64 * 100 - 2);
+    assert_eq!(
+        value::<i64>(&mut client, "SELECT count(*) FROM schema_migrations WHERE state = 'applied'"),
+        1
+    );
+}
+
+#[test]
+fn r56_a_failure_in_the_middle_of_a_large_script_has_its_line_and_leaves_nothing() {
+    let line = 251;
+    let scripts = [("01_first.sql", "SELECT 1;".to_owned()), ("02_data.sql", data(5, Some(line)))];
+    let catalog = catalog("app", scripts);
+    let check = |error: habitat_migrate::Error, database: &Database| {
+        assert_eq!(error.kind(), ErrorKind::Migration, "{}", error.diagnostic());
+        assert_eq!(error.server_error().map(|error| error.code.as_str()), Some("23505"));
+        assert_eq!(error.location(), Some(("app/02_data.sql", line, 1)), "{}", error);
+        assert!(error.diagnostic().to_string().len() < 4096, "the line itself has 10 kB");
+        let mut client = database.connect().unwrap();
+        assert!(value::<bool>(&mut client, "SELECT to_regclass('data') IS NULL"));
+        assert_eq!(
+            value::<String>(&mut client, "SELECT string_agg(version, ' ') FROM schema_migrations"),
+            "01_first"
+        );
+        assert_eq!(leftovers(&mut client), (0, 0));
+    };
+    let blocking = database();
+    let migrator = Migrator::new(catalog);
+    check(migrator.migrate(&mut blocking.connect().unwrap()).unwrap_err(), &blocking);
+    let asynchronous = database();
+    let error = tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let (mut client, connection) = tokio_postgres::connect(&asynchronous.url(), NoTls).await.unwrap();
+        tokio::spawn(connection);
+        migrator.migrate(&mut client).await.unwrap_err()
+    });
+    check(error, &asynchronous);
+}
