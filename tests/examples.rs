@@ -1,0 +1,241 @@
+//! Each example runs as a person runs it: as a program, judged by what it prints and how it ends.
+
+mod support;
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
+use std::sync::Once;
+use std::time::Duration;
+
+use habitat_migrate::testing::{Database, Server};
+use support::wait_for;
+
+const ORDER: [&str; 4] = [
+    "treasury:01_treasury_core",
+    "people:04_people_core",
+    "treasury:02_treasury_migrations",
+    "agreements:05_agreements_core",
+];
+
+const NOTHING_TO_DO: &str = "nothing to do: all 4 migrations are applied";
+
+#[test]
+fn quickstart_tells_of_every_boot_and_ends_well() {
+    let output = Command::new(example("quickstart")).output().expect("it starts");
+    let told = text(&output);
+    assert!(output.status.success(), "{told}");
+    let mut rest = told.as_str();
+    let applied = ORDER.map(|id| format!("applied  {id}"));
+    let boots =
+        ["4 migrations applied in ", "agreements 10 tables", "people      9 tables", "treasury   12 tables"];
+    let later = [
+        NOTHING_TO_DO,
+        "one round trip, ",
+        "error: nothing was applied: people:04_people_core has changed since it was applied",
+        "error: migration garden:01_garden_core failed; nothing of it was kept",
+        "01_garden_core.sql:5:15",
+        "^ type \"plot_state\" does not exist (42704)",
+        "schemas named garden, which its first statement created: 0",
+        "Transaction entries must sum to zero",
+        "01_treasury_core ",
+        "04_people_core ",
+        "02_treasury_migrations ",
+        "05_agreements_core ",
+    ];
+    for line in applied.iter().map(String::as_str).chain(boots).chain(later) {
+        let at = rest.find(line).unwrap_or_else(|| panic!("`{line}` is missing, or too early, in\n{told}"));
+        rest = &rest[at + line.len()..];
+    }
+}
+
+#[test]
+fn quickstart_has_no_colours_where_no_terminal_is() {
+    let output = Command::new(example("quickstart")).output().expect("it starts");
+    assert!(!output.stdout.contains(&0x1b), "{}", text(&output));
+    let output = Command::new(example("quickstart")).env("CLICOLOR_FORCE", "1").output().expect("it starts");
+    assert!(output.stdout.contains(&0x1b), "{}", text(&output));
+}
+
+#[test]
+fn the_sync_service_migrates_and_serves() {
+    let database = database();
+    let service = Service::start("sync_service", &database, &["--once"]);
+    assert_eq!(service.applied(), ORDER);
+    assert!(service.get("/health").starts_with("HTTP/1.1 200 OK"));
+    assert!(service.wait().success());
+
+    let service = Service::start("sync_service", &database, &["--once"]);
+    assert!(service.booted.contains(&NOTHING_TO_DO.to_owned()), "{:?}", service.booted);
+    assert!(service.get("/migrations").ends_with(&format!("\r\n\r\n{}\n", ORDER.join("\n"))));
+    assert!(service.wait().success());
+}
+
+#[test]
+fn the_async_service_migrates_and_serves() {
+    let database = database();
+    let service = Service::start("async_service", &database, &["--once"]);
+    assert_eq!(service.applied(), ORDER);
+    assert!(service.get("/health").starts_with("HTTP/1.1 200 OK"));
+    assert!(service.wait().success());
+
+    let service = Service::start("async_service", &database, &["--once"]);
+    assert!(service.booted.contains(&NOTHING_TO_DO.to_owned()), "{:?}", service.booted);
+    let answer = service.get("/migrations");
+    let (_, json) = answer.split_once("\r\n\r\n").expect("a body");
+    let list: Vec<serde_json::Value> = serde_json::from_str(json).expect("JSON");
+    let ids: Vec<String> = list
+        .iter()
+        .map(|entry| [&entry["context"], &entry["version"]].map(|v| v.as_str().unwrap_or("?")).join(":"))
+        .collect();
+    assert_eq!(ids, ORDER);
+    assert!(service.wait().success());
+}
+
+#[test]
+fn the_async_service_stops_in_order_when_interrupted() {
+    let database = database();
+    let mut service = Service::start("async_service", &database, &[]);
+    for _ in 0..2 {
+        assert!(service.get("/health").starts_with("HTTP/1.1 200 OK"));
+    }
+    let kill = Command::new("kill").args(["-INT", &service.process.id().to_string()]).status();
+    assert!(kill.expect("kill runs").success());
+    let mut rest = String::new();
+    service.stdout.read_to_string(&mut rest).expect("text");
+    assert_eq!(rest, "stopped\n");
+    assert!(service.wait().success());
+}
+
+#[test]
+fn replicas_that_boot_at_once_apply_each_migration_once() {
+    for example in ["sync_service", "async_service"] {
+        let database = database();
+        let replicas: Vec<_> = std::thread::scope(|scope| {
+            let start = || Service::start(example, &database, &["--once"]);
+            let threads: Vec<_> = (0..2).map(|_| scope.spawn(start)).collect();
+            threads.into_iter().map(|thread| thread.join().expect("a service")).collect()
+        });
+        let applied: Vec<&str> = replicas.iter().flat_map(Service::applied).collect();
+        assert_eq!(applied, ORDER, "{example}");
+        for replica in replicas {
+            assert!(replica.get("/health").starts_with("HTTP/1.1 200 OK"));
+            assert!(replica.wait().success());
+        }
+    }
+}
+
+#[test]
+fn a_service_without_a_database_url_starts_a_server_of_its_own() {
+    for example in ["sync_service", "async_service"] {
+        let service =
+            Service::spawn(Command::new(self::example(example)).arg("--once").env_remove("DATABASE_URL"));
+        assert!(service.booted[0].starts_with("DATABASE_URL is not set"), "{:?}", service.booted);
+        assert_eq!(service.applied(), ORDER);
+        assert!(service.get("/health").starts_with("HTTP/1.1 200 OK"));
+        assert!(service.wait().success());
+    }
+}
+
+#[test]
+fn a_service_says_which_argument_it_does_not_know() {
+    for example in ["sync_service", "async_service"] {
+        let output = Command::new(self::example(example)).arg("--prot").output().expect("it starts");
+        assert!(!output.status.success());
+        assert!(text(&output).contains("unknown argument --prot: try --port 8080 or --once"));
+    }
+}
+
+/// An example that has booted and listens.
+struct Service {
+    process: Child,
+    stdout: BufReader<ChildStdout>,
+    /// What it has printed so far.
+    booted: Vec<String>,
+    address: String,
+}
+
+impl Service {
+    fn start(name: &str, database: &Database, arguments: &[&str]) -> Self {
+        Self::spawn(Command::new(example(name)).args(arguments).env("DATABASE_URL", database.url()))
+    }
+
+    fn spawn(command: &mut Command) -> Self {
+        let mut process = command.stdout(Stdio::piped()).spawn().expect("it starts");
+        let stdout = BufReader::new(process.stdout.take().expect("it is piped"));
+        let mut service = Self { process, stdout, booted: Vec::new(), address: String::new() };
+        while service.address.is_empty() {
+            let mut line = String::new();
+            let length = service.stdout.read_line(&mut line).expect("text");
+            assert_ne!(length, 0, "it ended before it listened: {:?}", service.booted);
+            match line.trim_end().strip_prefix("listening on http://") {
+                Some(address) => service.address = address.to_owned(),
+                None => service.booted.push(line.trim_end().to_owned()),
+            }
+        }
+        service
+    }
+
+    /// The migrations that it said it applied.
+    fn applied(&self) -> Vec<&str> {
+        let lines = self.booted.iter().filter_map(|line| line.strip_prefix("applied "));
+        lines.filter_map(|rest| rest.split(' ').next()).collect()
+    }
+
+    /// The whole answer to a request.
+    fn get(&self, path: &str) -> String {
+        let mut stream = TcpStream::connect(&self.address).expect("it listens");
+        stream.set_read_timeout(Some(Duration::from_secs(10))).expect("it is open");
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.address);
+        stream.write_all(request.as_bytes()).expect("it reads");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("text");
+        answer
+    }
+
+    fn wait(mut self) -> ExitStatus {
+        let mut status = None;
+        wait_for("the service to end", || {
+            status = self.process.try_wait().expect("it was started");
+            status.is_some()
+        });
+        status.expect("it was waited for")
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        // Only where a test has failed; one that has ended cannot be killed.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn database() -> Database {
+    Server::shared().expect("a server").create_database("examples").expect("a database")
+}
+
+/// The program that cargo has built from an example; `cargo test --test examples` alone builds none.
+fn example(name: &str) -> PathBuf {
+    static BUILT: Once = Once::new();
+    let test = std::env::current_exe().expect("a path");
+    let profile = test.parent().and_then(|deps| deps.parent()).expect("a test lies in PROFILE/deps");
+    let program = profile.join("examples").join(name);
+    BUILT.call_once(|| {
+        if !program.exists() {
+            let mut cargo = Command::new(env!("CARGO"));
+            cargo.args(["build", "--examples"]).current_dir(env!("CARGO_MANIFEST_DIR"));
+            if profile.ends_with("release") {
+                cargo.arg("--release");
+            }
+            cargo.arg("--target-dir").arg(profile.parent().expect("PROFILE lies in the target directory"));
+            assert!(cargo.status().expect("cargo runs").success());
+        }
+    });
+    program
+}
+
+fn text(output: &Output) -> String {
+    String::from_utf8_lossy(&[&*output.stdout, &*output.stderr].concat()).into_owned()
+}
