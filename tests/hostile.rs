@@ -10,7 +10,7 @@ use habitat_migrate::{ErrorKind, Event, Loader, Migrator, Scripts};
 use postgres::{Client, NoTls};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use support::{catalog, database, value, wait_for};
+use support::{catalog, database, leftovers, value, wait_for};
 
 /// Every function, operator, type, table and collation that the library's statements name, once more in a schema of
 /// somebody else's; whoever calls one of them hears of it.
@@ -59,6 +59,9 @@ fn trap(client: &mut Client) {
         "length(text)",
         "quote_ident(text)",
         "quote_literal(text)",
+        "has_table_privilege(oid, text)",
+        "has_schema_privilege(oid, text)",
+        "has_database_privilege(text, text)",
         "format(text)",
     ];
     for function in functions {
@@ -150,6 +153,10 @@ fn assert_sound(database: &Database, schema: &str) {
          WHERE a.attrelid = '{schema}.schema_migrations'::regclass AND t.typnamespace <> 'pg_catalog'::regnamespace"
     );
     assert_eq!(value::<i64>(&mut client, &types), 0);
+    let collations = "SELECT count(*) FROM pg_attribute a JOIN pg_collation c ON c.oid = a.attcollation \
+                      WHERE c.collnamespace = 'evil'::regnamespace";
+    assert_eq!(value::<i64>(&mut client, collations), 0);
+    assert_eq!(leftovers(&mut client), (0, 0), "the failure was cleaned up");
     for table in ["schema_migrations", "schema_migrations_log"] {
         assert_eq!(value::<i64>(&mut client, &format!("SELECT count(*) FROM evil.{table}")), 0);
     }
@@ -185,7 +192,10 @@ fn r46_what_stands_first_on_the_databases_search_path_is_never_called() {
     trap(&mut database.connect().unwrap());
     let set = format!("ALTER DATABASE {} SET search_path = {PATH}", database.name());
     honest(&database).batch_execute(&set).unwrap();
-    boots(&mut database.connect().unwrap(), "public");
+    let mut client = database.connect().unwrap();
+    // Something to set again after every script.
+    client.batch_execute("SET application_name = 'caller'").unwrap();
+    boots(&mut client, "public");
     assert_sound(&database, "public");
 }
 
@@ -241,6 +251,27 @@ fn r46_a_foreign_tracker_and_a_waiting_process_call_none_of_it_either() {
     client.batch_execute("COMMIT").unwrap();
     run.join().unwrap().unwrap_or_else(|error| panic!("{error:?}"));
     assert_eq!(wait.join().unwrap().unwrap_or_else(|error| panic!("{error:?}")), 1);
+}
+
+#[test]
+fn r46_a_login_that_lacks_a_right_is_told_so_by_honest_functions() {
+    let database = database();
+    let mut client = honest(&database);
+    trap(&mut client);
+    let role = format!("poor_{}", database.name());
+    let create = format!(
+        "CREATE ROLE {role} LOGIN; GRANT USAGE ON SCHEMA evil TO {role}; REVOKE ALL ON SCHEMA public FROM PUBLIC; \
+         ALTER DATABASE {} SET search_path = {PATH}",
+        database.name()
+    );
+    client.batch_execute(&create).unwrap();
+    let mut poor = database.config().user(&role).connect(NoTls).unwrap();
+    let error = Migrator::new(catalog("app", [("01_a.sql", "SELECT 1;")])).migrate(&mut poor).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Tracker, "{error:?}");
+    let grant = format!("GRANT USAGE, CREATE ON SCHEMA \"public\" TO \"{role}\";");
+    assert!(error.diagnostic().to_string().contains(&grant), "{error:?}");
+    drop(poor);
+    client.batch_execute(&format!("DROP OWNED BY {role}; DROP ROLE {role};")).unwrap();
 }
 
 /// Boots twice with the tracker in a schema of this name.
