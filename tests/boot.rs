@@ -7,8 +7,10 @@ use postgres::NoTls;
 use support::{catalog, database, value};
 
 const ITEMS: (&str, &str) = ("01_items.sql", "CREATE TABLE items (id int PRIMARY KEY);");
-const ORDERS: (&str, &str) =
-    ("02_orders.sql", "-- habitat: description Who bought what\nCREATE TABLE orders (item int REFERENCES items)");
+const ORDERS: (&str, &str) = (
+    "02_orders.sql",
+    "-- habitat: description Who bought what\nCREATE TABLE orders (item int REFERENCES items)",
+);
 
 fn shop(scripts: &[(&'static str, &'static str)]) -> Migrator {
     Migrator::new(catalog("shop", scripts.iter().copied()))
@@ -58,7 +60,12 @@ fn the_history_tells_what_was_applied_when_and_by_whom() {
     assert_eq!(record.description(), "Who bought what");
     assert_eq!((record.deployed_by(), record.state()), ("postgres", State::Applied));
     assert!(record.checksum().starts_with("sha256:"));
-    assert!((chrono::DateTime::<chrono::Utc>::from(std::time::SystemTime::now()) - record.deployed_at()).num_seconds().abs() < 60);
+    assert!(
+        (chrono::DateTime::<chrono::Utc>::from(std::time::SystemTime::now()) - record.deployed_at())
+            .num_seconds()
+            .abs()
+            < 60
+    );
     assert!(!record.execution_time().is_zero());
 }
 
@@ -69,7 +76,10 @@ fn the_habitual_query_of_the_tracker_reads_well() {
     shop(&[ITEMS, ORDERS]).migrate(&mut client).unwrap();
     let rows = client.query("SELECT * FROM schema_migrations ORDER BY deployed_at", &[]).unwrap();
     let names: Vec<&str> = rows[0].columns().iter().map(|column| column.name()).collect();
-    assert_eq!(names[..6], ["version", "description", "context", "deployed_at", "deployed_by", "execution_time"]);
+    assert_eq!(
+        names[..6],
+        ["version", "description", "context", "deployed_at", "deployed_by", "execution_time"]
+    );
     assert_eq!(rows[1].get::<_, &str>("version"), "02_orders");
     let log = "SELECT string_agg(event || ' ' || version, ', ' ORDER BY id) FROM schema_migrations_log";
     assert_eq!(value::<String>(&mut client, log), "apply 01_items, apply 02_orders");
@@ -108,7 +118,10 @@ fn a_migration_that_another_owner_must_apply_first_is_named() {
     let people = catalog("people", [("04_people.sql", "CREATE TABLE people (id int PRIMARY KEY);")]);
     let scripts = habitat_migrate::Scripts::new(
         "agreements",
-        [("05_agreements.sql", "-- habitat: requires people:04_people\nCREATE TABLE a (p int REFERENCES people);")],
+        [(
+            "05_agreements.sql",
+            "-- habitat: requires people:04_people\nCREATE TABLE a (p int REFERENCES people);",
+        )],
     );
     let agreements = habitat_migrate::Loader::new().source(scripts).external("people").load().unwrap();
     let error = Migrator::new(agreements.clone()).migrate(&mut client).unwrap_err();

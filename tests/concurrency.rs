@@ -5,7 +5,9 @@ mod support;
 use std::time::{Duration, Instant};
 
 use habitat_migrate::{ErrorKind, Event, Migrator};
-use support::{complaints, database, in_child, leftovers, migrate_and_print, numbered, own_server, program, value};
+use support::{
+    complaints, database, in_child, leftovers, migrate_and_print, numbered, own_server, program, value,
+};
 
 const SLOW: (&str, &str) = ("01_slow.sql", "CREATE TABLE slow (id int); SELECT pg_sleep(2);");
 
@@ -32,7 +34,10 @@ fn r01_fifty_processes_boot_on_an_empty_database() {
     let mut client = database.connect().unwrap();
     assert_eq!(value::<i64>(&mut client, "SELECT count(*) FROM schema_migrations"), 20);
     assert_eq!(value::<i64>(&mut client, "SELECT count(DISTINCT run_order) FROM schema_migrations"), 20);
-    assert_eq!(value::<i64>(&mut client, "SELECT count(*) FROM schema_migrations_log WHERE event = 'apply'"), 20);
+    assert_eq!(
+        value::<i64>(&mut client, "SELECT count(*) FROM schema_migrations_log WHERE event = 'apply'"),
+        20
+    );
     assert_eq!(leftovers(&mut client), (0, 0));
     assert_eq!(complaints(&server), Vec::<String>::new());
 }
@@ -78,7 +83,8 @@ fn r08_waiting_has_a_budget_and_tells_who_holds_the_lock() {
     let database = database();
     let mut client = database.connect().unwrap();
     let url = format!("{}?application_name=the-other-replica", database.url());
-    let slow = std::thread::spawn(move || migrate_and_print(&url, &Migrator::new(support::catalog("app", [SLOW]))));
+    let slow =
+        std::thread::spawn(move || migrate_and_print(&url, &Migrator::new(support::catalog("app", [SLOW]))));
     support::wait_for("the lock", || leftovers(&mut client).0 > 0);
     let impatient = Migrator::new(support::catalog("app", [SLOW])).lock_wait(Duration::from_millis(200));
     let error = impatient.migrate(&mut client).unwrap_err();
@@ -93,7 +99,8 @@ fn r08_when_the_holder_is_done_the_history_is_read_again() {
     let database = database();
     let mut client = database.connect().unwrap();
     let url = database.url();
-    let slow = std::thread::spawn(move || migrate_and_print(&url, &Migrator::new(support::catalog("app", [SLOW]))));
+    let slow =
+        std::thread::spawn(move || migrate_and_print(&url, &Migrator::new(support::catalog("app", [SLOW]))));
     support::wait_for("the lock", || leftovers(&mut client).0 > 0);
     let (tell, told) = std::sync::mpsc::channel();
     let patient = Migrator::new(support::catalog("app", [SLOW])).on_event(move |event| {

@@ -96,7 +96,8 @@ fn r24_the_process_is_killed_after_every_message_to_the_server() {
             habitat_wire::Action::Forward
         });
         let mut child = program("child_boots", &proxy.url(database.name(), "postgres")).start();
-        let reached = (0..message).all(|_| told.recv_timeout(Duration::from_secs(10)).is_ok() || is_over(&mut child));
+        let reached =
+            (0..message).all(|_| told.recv_timeout(Duration::from_secs(10)).is_ok() || is_over(&mut child));
         let over = is_over(&mut child);
         child.kill().unwrap();
         child.wait().unwrap();
@@ -169,7 +170,9 @@ async fn r25_an_async_run_by_connection_string_finds_out_by_itself() {
     let migrator = Migrator::new(numbered(COUNT));
     let report = tokio::spawn(async move { migrator.migrate_with(&connector).await }).await.unwrap().unwrap();
     assert!(proxy.cut_fired(), "{report}");
-    tokio::task::spawn_blocking(move || assert_converges(&database, "a cut that was survived")).await.unwrap();
+    tokio::task::spawn_blocking(move || assert_converges(&database, "a cut that was survived"))
+        .await
+        .unwrap();
 }
 
 #[test]

@@ -32,7 +32,10 @@ const GOOD: (&str, &str) = ("01_good.sql", "CREATE TABLE good (id int PRIMARY KE
 
 #[test]
 fn a_syntax_error_has_its_place_and_those_before_it_are_applied() {
-    let error = fail(&catalog("app", [GOOD, ("02_typo.sql", "-- é\nSELECT 1;\nCREATE TABEL x ();"), ("03_z.sql", "SELECT 3;")]));
+    let error = fail(&catalog(
+        "app",
+        [GOOD, ("02_typo.sql", "-- é\nSELECT 1;\nCREATE TABEL x ();"), ("03_z.sql", "SELECT 3;")],
+    ));
     assert_eq!((error.kind(), place(&error)), (ErrorKind::Migration, (3, 8)));
     assert_eq!(error.migration().unwrap().to_string(), "app:02_typo");
     assert_eq!(error.report().applied().len(), 1, "the one before it stays: {error:?}");
@@ -41,7 +44,8 @@ fn a_syntax_error_has_its_place_and_those_before_it_are_applied() {
 
 #[test]
 fn a_missing_table_has_its_place() {
-    let error = fail(&catalog("app", [GOOD, ("02_missing.sql", "SELECT 1;\n\nINSERT INTO\n  nowhere VALUES (1);")]));
+    let error =
+        fail(&catalog("app", [GOOD, ("02_missing.sql", "SELECT 1;\n\nINSERT INTO\n  nowhere VALUES (1);")]));
     assert_eq!(place(&error), (4, 3));
     assert_eq!(error.to_string(), "migration app:02_missing failed; nothing of it was kept");
 }
@@ -55,7 +59,10 @@ fn an_error_while_running_has_the_line_of_its_statement() {
 
 #[test]
 fn a_division_by_zero_in_the_third_migration_of_a_message_is_found() {
-    let error = fail(&catalog("app", [GOOD, ("02_b.sql", "SELECT 1"), ("03_c.sql", "SELECT 2; SELECT 1 / (SELECT 0);")]));
+    let error = fail(&catalog(
+        "app",
+        [GOOD, ("02_b.sql", "SELECT 1"), ("03_c.sql", "SELECT 2; SELECT 1 / (SELECT 0);")],
+    ));
     assert_eq!((error.migration().unwrap().to_string(), place(&error)), ("app:03_c".to_owned(), (1, 11)));
     assert_eq!(error.report().applied().len(), 2);
 }
@@ -63,7 +70,10 @@ fn a_division_by_zero_in_the_third_migration_of_a_message_is_found() {
 #[test]
 fn a_deferred_constraint_fails_the_migration_that_broke_it() {
     let tables = "CREATE TABLE child (good int REFERENCES good DEFERRABLE INITIALLY DEFERRED);";
-    let error = fail(&catalog("app", [GOOD, ("02_child.sql", tables), ("03_orphan.sql", "INSERT INTO child VALUES (7);")]));
+    let error = fail(&catalog(
+        "app",
+        [GOOD, ("02_child.sql", tables), ("03_orphan.sql", "INSERT INTO child VALUES (7);")],
+    ));
     assert_eq!(error.migration().unwrap().to_string(), "app:03_orphan");
     assert_eq!(error.server_error().unwrap().code, "23503");
     assert_eq!(error.report().applied().len(), 2);

@@ -173,6 +173,7 @@ pub struct ServerError {
     pub object: Option<String>,
 }
 
+#[cfg(feature = "tokio-postgres")]
 impl ServerError {
     /// Whether the server ended the session with this error, or would not begin one.
     ///

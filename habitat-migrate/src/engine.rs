@@ -42,7 +42,7 @@ pub(crate) async fn migrate<C: Client>(goal: &Goal<'_>, client: &mut C) -> Resul
     let started = Instant::now();
     let session = Session::new(client, lock.clear());
     let mut run = Run { goal, lock, session, report: Report::default(), failed: None };
-    let outcome = run.to_the_end().await;
+    let outcome = run.drive().await;
     run.report.elapsed = started.elapsed();
     let report = std::mem::take(&mut run.report);
     match outcome {
@@ -89,29 +89,32 @@ enum Outcome {
 }
 
 impl<'a, C: Client> Run<'a, C> {
-    async fn to_the_end(&mut self) -> Result<(), Cause> {
+    async fn drive(&mut self) -> Result<(), Cause> {
         let started = Instant::now();
         let mut poll = self.goal.patience.poll;
         loop {
             let (probe, standing) = self.probe().await?;
             if self.is_current(probe) {
-                return self.failed.take().map_or(Ok(()), |(_, cause)| Err(cause));
+                return self.done();
             }
             if probe != Probe::Absent || standing == Standing::ReadOnly {
                 // Look before taking the lock: it may be that nothing is pending, or that the plan is refused.
-                let history = if probe == Probe::Absent { History::default() } else { self.history().await? };
+                let history =
+                    if probe == Probe::Absent { History::default() } else { self.history().await? };
                 let plan = self.plan(&history)?;
                 if plan.pending().len() == 0 {
-                    return self.failed.take().map_or(Ok(()), |(_, cause)| Err(cause));
+                    return self.done();
                 }
                 if standing == Standing::ReadOnly {
-                    return Err(Cause::ReadOnly { pending: plan.pending().map(|m| m.id().clone()).collect() });
+                    return Err(Cause::ReadOnly {
+                        pending: plan.pending().map(|m| m.id().clone()).collect(),
+                    });
                 }
             }
             match self.attempt(probe != Probe::Absent).await? {
                 Attempt::Taken { settings, tracker, schema } => {
                     match self.apply(settings, tracker, schema).await? {
-                        Outcome::Done => return self.failed.take().map_or(Ok(()), |(_, cause)| Err(cause)),
+                        Outcome::Done => return self.done(),
                         Outcome::Again => {}
                     }
                 }
@@ -120,6 +123,14 @@ impl<'a, C: Client> Run<'a, C> {
                     poll = (poll * 2).min(self.goal.patience.poll * 10);
                 }
             }
+        }
+    }
+
+    /// Nothing is left to do, unless a migration was found that cannot be parsed.
+    fn done(&mut self) -> Result<(), Cause> {
+        match self.failed.take() {
+            Some((_, cause)) => Err(cause),
+            None => Ok(()),
         }
     }
 
@@ -145,7 +156,8 @@ impl<'a, C: Client> Run<'a, C> {
         let Probe::Current { newer, compatibility } = probe else { return false };
         let allowed = compatibility == Compatibility::Compatible
             && (newer == 0 || self.goal.policy.newer == NewerDatabase::AllowCompatible)
-            && self.goal.catalog.migrations().len() == self.goal.catalog.contexts().iter().map(|c| c.count()).sum::<usize>();
+            && self.goal.catalog.migrations().len()
+                == self.goal.catalog.contexts().iter().map(|c| c.count()).sum::<usize>();
         if allowed {
             let applied = self.report.applied.len();
             self.report.present = self.goal.catalog.migrations().len().saturating_sub(applied);
@@ -212,7 +224,11 @@ impl<'a, C: Client> Run<'a, C> {
         if waited >= self.goal.patience.budget {
             return Err(Cause::LockTimeout { waited, holder });
         }
-        tracing::info!(waited_ms = millis(waited), holder = holder.as_ref().map(tracing::field::display), "waiting");
+        tracing::info!(
+            waited_ms = millis(waited),
+            holder = holder.as_ref().map(tracing::field::display),
+            "waiting"
+        );
         (self.goal.tell)(&Event::Waiting { holder, waited });
         self.session.pause(jittered(poll)).await;
         self.report.waited = started.elapsed();
@@ -266,7 +282,7 @@ impl<'a, C: Client> Run<'a, C> {
     async fn tracker_failure(&mut self, doing: &'static str, failure: Failure) -> Cause {
         let error = match failure {
             Failure::Lost(words) => return Cause::ConnectionLost { words, under_way: Vec::new() },
-            Failure::Server { error, .. } => *error,
+            Failure::Server { error, .. } => error,
         };
         // In a failed transaction, which is the caller's to roll back.
         if error.code == "25P02" {
@@ -277,7 +293,9 @@ impl<'a, C: Client> Run<'a, C> {
         if error.code == "42703" || error.code == "42883" {
             if let Ok(reply) = self.session.ask(&self.goal.tracker.shape()).await {
                 let columns: Vec<String> = reply.rows("column").map(|row| row.text(1).to_owned()).collect();
-                if !columns.is_empty() && !COLUMNS.iter().all(|ours| columns.iter().any(|theirs| theirs == ours)) {
+                if !columns.is_empty()
+                    && !COLUMNS.iter().all(|ours| columns.iter().any(|theirs| theirs == ours))
+                {
                     let table = self.goal.tracker.table().to_owned();
                     return Cause::ForeignTracker { table, tool: owner_of(&columns), columns };
                 }

@@ -65,20 +65,50 @@ pub enum ErrorKind {
 #[derive(Debug)]
 pub(crate) enum Cause {
     Refused(Refusals),
-    Migration { id: MigrationId, path: String, place: Option<Excerpt>, error: ServerError },
-    EndedItself { id: MigrationId, path: String },
-    Tracker { doing: &'static str, error: ServerError, remedy: Option<String> },
-    ForeignTracker { table: String, columns: Vec<String>, tool: Option<&'static str> },
-    ReadOnly { pending: Vec<MigrationId> },
-    LockTimeout { waited: Duration, holder: Option<Holder> },
+    Migration(Box<Failed>),
+    EndedItself {
+        id: MigrationId,
+        path: String,
+    },
+    Tracker {
+        doing: &'static str,
+        error: Box<ServerError>,
+        remedy: Option<String>,
+    },
+    ForeignTracker {
+        table: String,
+        columns: Vec<String>,
+        tool: Option<&'static str>,
+    },
+    ReadOnly {
+        pending: Vec<MigrationId>,
+    },
+    LockTimeout {
+        waited: Duration,
+        holder: Option<Holder>,
+    },
     LockLost,
-    ConnectionLost { words: String, under_way: Vec<MigrationId> },
+    ConnectionLost {
+        words: String,
+        under_way: Vec<MigrationId>,
+    },
     #[cfg(feature = "tokio-postgres")]
     Connect(crate::connect::ConnectError),
     InTransaction,
     Stale(String),
     Invalid(String),
-    UnsupportedServer { version: u32 },
+    UnsupportedServer {
+        version: u32,
+    },
+}
+
+/// A migration that the server refused.
+#[derive(Debug)]
+pub(crate) struct Failed {
+    pub(crate) id: MigrationId,
+    pub(crate) path: String,
+    pub(crate) place: Option<Excerpt>,
+    pub(crate) error: ServerError,
 }
 
 /// The result of a run.
@@ -99,7 +129,7 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match &self.0.cause {
             Cause::Refused(_) => ErrorKind::Refused,
-            Cause::Migration { .. } | Cause::EndedItself { .. } => ErrorKind::Migration,
+            Cause::Migration(_) | Cause::EndedItself { .. } => ErrorKind::Migration,
             Cause::Tracker { .. } => ErrorKind::Tracker,
             Cause::ForeignTracker { .. } => ErrorKind::ForeignTracker,
             Cause::ReadOnly { .. } => ErrorKind::ReadOnly,
@@ -123,7 +153,8 @@ impl Error {
     /// The migration that failed.
     pub fn migration(&self) -> Option<&MigrationId> {
         match &self.0.cause {
-            Cause::Migration { id, .. } | Cause::EndedItself { id, .. } => Some(id),
+            Cause::Migration(failed) => Some(&failed.id),
+            Cause::EndedItself { id, .. } => Some(id),
             _ => None,
         }
     }
@@ -131,8 +162,9 @@ impl Error {
     /// The file, line and column of the failed statement, both counted from 1, columns in characters.
     pub fn location(&self) -> Option<(&str, usize, usize)> {
         match &self.0.cause {
-            Cause::Migration { path, place: Some(place), .. } => {
-                Some((path, place.location().line(), place.location().column()))
+            Cause::Migration(failed) => {
+                let place = failed.place.as_ref()?.location();
+                Some((&failed.path, place.line(), place.column()))
             }
             _ => None,
         }
@@ -141,7 +173,8 @@ impl Error {
     /// The server's own words.
     pub fn server_error(&self) -> Option<&ServerError> {
         match &self.0.cause {
-            Cause::Migration { error, .. } | Cause::Tracker { error, .. } => Some(error),
+            Cause::Migration(failed) => Some(&failed.error),
+            Cause::Tracker { error, .. } => Some(error),
             _ => None,
         }
     }
@@ -186,9 +219,12 @@ impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refused(refusals) => write!(f, "nothing was applied: {refusals}"),
-            Self::Migration { id, .. } => write!(f, "migration {id} failed; nothing of it was kept"),
+            Self::Migration(failed) => write!(f, "migration {} failed; nothing of it was kept", failed.id),
             Self::EndedItself { id, .. } => {
-                write!(f, "migration {id} failed: the script ended its own transaction, so a part of it may be kept")
+                write!(
+                    f,
+                    "migration {id} failed: the script ended its own transaction, so a part of it may be kept"
+                )
             }
             Self::Tracker { doing, .. } => write!(f, "the server refused to {doing}"),
             Self::ForeignTracker { table, tool, .. } => match tool {
@@ -200,7 +236,11 @@ impl fmt::Display for Cause {
                 list(pending, f)
             }
             Self::LockTimeout { waited, holder } => {
-                write!(f, "another process has been migrating for longer than {:.1} s", waited.as_secs_f64())?;
+                write!(
+                    f,
+                    "another process has been migrating for longer than {:.1} s",
+                    waited.as_secs_f64()
+                )?;
                 holder.iter().try_for_each(|holder| write!(f, ": {holder}"))
             }
             Self::LockLost => f.write_str("the lock was lost while migrating"),
@@ -211,7 +251,11 @@ impl fmt::Display for Cause {
             Self::Stale(what) => f.write_str(what),
             Self::Invalid(what) => f.write_str(what),
             Self::UnsupportedServer { version } => {
-                write!(f, "the server is PostgreSQL {}, and 14 is the oldest that is supported", version / 10_000)
+                write!(
+                    f,
+                    "the server is PostgreSQL {}, and 14 is the oldest that is supported",
+                    version / 10_000
+                )
             }
         }
     }
@@ -220,7 +264,8 @@ impl fmt::Display for Cause {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &self.0.cause {
-            Cause::Migration { error, .. } | Cause::Tracker { error, .. } => Some(error),
+            Cause::Migration(failed) => Some(&failed.error),
+            Cause::Tracker { error, .. } => Some(&**error),
             #[cfg(feature = "tokio-postgres")]
             Cause::Connect(error) => Some(error),
             _ => None,
@@ -233,9 +278,9 @@ impl fmt::Debug for Error {
         write!(f, "{self}")?;
         let mut notes = Notes { f, margin: 1 };
         match &self.0.cause {
-            Cause::Migration { path, place, error, .. } => {
-                notes.place(path, place.as_ref(), error)?;
-                notes.server(error)?;
+            Cause::Migration(failed) => {
+                notes.place(&failed.path, failed.place.as_ref(), &failed.error)?;
+                notes.server(&failed.error)?;
             }
             Cause::EndedItself { path, .. } => write!(notes.f, "\n --> {path}")?,
             Cause::Tracker { error, .. } => {
@@ -268,7 +313,7 @@ impl Cause {
     /// What to do next.
     fn next(&self) -> Option<String> {
         Some(match self {
-            Self::Migration { .. } => "correct the file and run migrate again".to_owned(),
+            Self::Migration(_) => "correct the file and run migrate again".to_owned(),
             Self::EndedItself { .. } => {
                 "take the COMMIT or ROLLBACK out of the script; then complete or undo by hand what it did, and delete its row \
                  or set its state to 'applied'"

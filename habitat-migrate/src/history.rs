@@ -37,8 +37,7 @@ impl History {
         for record in &self.records {
             let end = ends.entry(record.id.context()).or_default();
             end.ordinal = end.ordinal.max(record.ordinal);
-            end.digest =
-                end.digest.with(record.id.context(), record.id.version().as_str(), &record.checksum);
+            end.digest = end.digest.with(record.id.context(), record.id.version().as_str(), &record.checksum);
         }
         ends
     }

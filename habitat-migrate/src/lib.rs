@@ -51,17 +51,16 @@ pub use embed::Migrations;
 pub use error::{Error, ErrorKind, Result};
 pub use event::{Event, Holder};
 
-
 pub use habitat_migrate_catalog::{
     Catalog, Checksum, Compatibility, Directory, Loader, Migration, MigrationId, Problem, Problems, Scripts,
     Source, SourceFile, Version,
 };
+#[cfg(feature = "derive")]
+pub use habitat_migrate_macros::{Migrations, embed_migrations, migrate};
 pub use history::{History, Record, State};
 pub use migrator::Migrator;
 pub use plan::{Plan, Refusal, Refusals};
 pub use report::{Applied, Report};
-#[cfg(feature = "derive")]
-pub use habitat_migrate_macros::{Migrations, embed_migrations, migrate};
 
 /// What generated code names.
 #[doc(hidden)]

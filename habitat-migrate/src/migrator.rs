@@ -7,9 +7,9 @@ use std::time::Duration;
 use habitat_migrate_catalog::Catalog;
 use tracing::Instrument as _;
 
+use crate::client::Client;
 #[cfg(feature = "tokio-postgres")]
 use crate::client::Work;
-use crate::client::Client;
 #[cfg(feature = "tokio-postgres")]
 use crate::connect::{ConnectError, Connector};
 use crate::engine::{self, Goal, Limits};

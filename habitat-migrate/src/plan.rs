@@ -111,16 +111,17 @@ fn compare(
             refusals.push(Refusal::Interrupted { migration: id.clone() });
         }
         match known.get(id) {
-            Some(migration) => {
-                if policy.changed == Changed::Refuse && !is_same(migration, record.checksum()) {
-                    refusals.push(Refusal::Changed {
-                        migration: id.clone(),
-                        path: migration.path().to_owned(),
-                        recorded: record.checksum().to_owned(),
-                        built: migration.checksum().to_string(),
-                    });
-                }
+            Some(migration)
+                if policy.changed == Changed::Refuse && !is_same(migration, record.checksum()) =>
+            {
+                refusals.push(Refusal::Changed {
+                    migration: id.clone(),
+                    path: migration.path().to_owned(),
+                    recorded: record.checksum().to_owned(),
+                    built: migration.checksum().to_string(),
+                });
             }
+            Some(_) => {}
             None if id.version() > *last || settled.contains(id.context()) => {
                 newer.push(id.clone());
                 if record.compatibility() == Compatibility::Breaking {
@@ -182,7 +183,8 @@ fn unsupported(catalog: &Catalog) -> Vec<Refusal> {
             (!settings.needs.is_empty(), "declares what it needs of the server"),
         ];
         let uses = uses.into_iter().filter(|(uses, _)| *uses);
-        refusals.extend(uses.map(|(_, what)| Refusal::Unsupported { path: migration.path().to_owned(), what }));
+        refusals
+            .extend(uses.map(|(_, what)| Refusal::Unsupported { path: migration.path().to_owned(), what }));
     }
     refusals
 }
@@ -301,20 +303,31 @@ impl fmt::Display for Refusal {
                 write!(f, "{migration} has changed since it was applied ({path})")
             }
             Self::Missing { migration } => {
-                write!(f, "{migration} is applied and this program does not have it, although it has later ones")
+                write!(
+                    f,
+                    "{migration} is applied and this program does not have it, although it has later ones"
+                )
             }
             Self::OutOfOrder { migration, after } => {
                 write!(f, "{migration} is pending, but {after} is applied already")
             }
-            Self::Newer { migration } => write!(f, "the database has {migration}, which is newer than this program"),
+            Self::Newer { migration } => {
+                write!(f, "the database has {migration}, which is newer than this program")
+            }
             Self::Breaking { migration } => {
-                write!(f, "the database has {migration}, which is newer than this program and breaks older ones")
+                write!(
+                    f,
+                    "the database has {migration}, which is newer than this program and breaks older ones"
+                )
             }
             Self::Requires { migration, required } => {
                 write!(f, "{migration} requires {required}, which is not applied")
             }
             Self::Interrupted { migration } => {
-                write!(f, "{migration} began and its end is not recorded: its script ended its own transaction")
+                write!(
+                    f,
+                    "{migration} began and its end is not recorded: its script ended its own transaction"
+                )
             }
             Self::Unsupported { path, what } => {
                 write!(f, "{path} {what}, which this version of habitat-migrate does not support yet")

@@ -51,7 +51,13 @@ impl Report {
     pub(crate) fn followed_by(mut self, next: Self) -> Self {
         let present = next.present.saturating_sub(self.applied.len());
         self.applied.extend(next.applied);
-        Self { present, waited: self.waited + next.waited, elapsed: self.elapsed + next.elapsed, newer: next.newer, ..self }
+        Self {
+            present,
+            waited: self.waited + next.waited,
+            elapsed: self.elapsed + next.elapsed,
+            newer: next.newer,
+            ..self
+        }
     }
 }
 

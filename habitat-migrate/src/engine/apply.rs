@@ -1,6 +1,5 @@
 //! Sends the steps of a plan, many to a message.
 
-use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
 use habitat_migrate_catalog::{normalise, statements};
@@ -171,7 +170,7 @@ enum Then {
 }
 
 /// Cuts a large script between its statements, so that a message stays small; a small one is sent as it is.
-fn pieces<'s>(script: &'s Cow<'_, str>) -> Vec<(usize, &'s str)> {
+fn pieces(script: &str) -> Vec<(usize, &str)> {
     if script.len() <= LARGE {
         return vec![(0, script)];
     }

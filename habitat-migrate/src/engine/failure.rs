@@ -2,10 +2,10 @@
 
 use habitat_migrate_catalog::{Excerpt, normalise, statements};
 
-use super::{Outcome, WRITE};
 use super::apply::Batch;
+use super::{Outcome, WRITE};
 use crate::client::{Client, Failure, ServerError};
-use crate::error::Cause;
+use crate::error::{Cause, Failed};
 use crate::history::State;
 use crate::tracker::{ENDED, Probe};
 
@@ -39,7 +39,7 @@ impl<C: Client> Batch<'_, '_, C> {
         }
         let failing = place.map_or(self.committed, |place| place.step);
         let Some(step) = self.steps.get(failing) else {
-            return Err(Cause::Tracker { doing: WRITE, error, remedy: None });
+            return Err(Cause::Tracker { doing: WRITE, error: Box::new(error), remedy: None });
         };
         let offset = match place {
             Some(place) => place.script,
@@ -51,7 +51,8 @@ impl<C: Client> Batch<'_, '_, C> {
         let cause = if ended_itself(&error) {
             Cause::EndedItself { id, path }
         } else {
-            Cause::Migration { id, path, place: offset.map(|offset| Excerpt::at(&script, offset)), error }
+            let place = offset.map(|offset| Excerpt::at(&script, offset));
+            Cause::Migration(Box::new(Failed { id, path, place, error }))
         };
         if failing > self.committed && failing > first {
             // PostgreSQL parses a message before it runs any of it: those ahead are still to be applied.

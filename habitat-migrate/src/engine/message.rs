@@ -122,7 +122,8 @@ mod tests {
 
     #[test]
     fn positions_count_characters_of_the_whole_message() {
-        let at = |position| message().find(&ServerError { position: Some(position), ..Default::default() }, None);
+        let at =
+            |position| message().find(&ServerError { position: Some(position), ..Default::default() }, None);
         assert_eq!(at(1), place(0, None));
         assert_eq!(at(8), place(0, Some(0)));
         assert_eq!(at(8 + 19), place(0, Some(20)));

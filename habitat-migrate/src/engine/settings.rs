@@ -30,7 +30,8 @@ impl Settings {
 
     /// What to select beside the lock.
     pub(super) fn columns() -> String {
-        "SESSION_USER, pg_catalog.current_setting('role'), pg_catalog.current_setting('server_version_num')".to_owned()
+        "SESSION_USER, pg_catalog.current_setting('role'), pg_catalog.current_setting('server_version_num')"
+            .to_owned()
     }
 
     /// Asks for what the caller has set in this session.
@@ -82,7 +83,8 @@ impl Limits {
         for (name, timeout) in timeouts {
             if let Some(timeout) = timeout {
                 // Zero would mean no limit, so a fraction of a millisecond counts as one.
-                let _ = writeln!(sql, "SET LOCAL {name} = {};", timeout.as_millis().max(1).min(i32::MAX as u128));
+                let _ =
+                    writeln!(sql, "SET LOCAL {name} = {};", timeout.as_millis().max(1).min(i32::MAX as u128));
             }
         }
         if let Some(role) = &settings.role {
