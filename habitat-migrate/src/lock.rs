@@ -113,7 +113,8 @@ mod tests {
 
     #[test]
     fn r11_the_key_of_a_tracker_never_changes() {
-        assert_eq!(Lock::of(&Tracker::new("public")).key, 0);
+        assert_eq!(Lock::of(&Tracker::new("public")).key, 2_081_980_201_992_077_390);
+        assert_eq!(Lock::of(&Tracker::new("order")).key, -630_383_464_364_462_706);
         assert_ne!(Lock::of(&Tracker::new("public")), Lock::of(&Tracker::new("billing")));
     }
 }
