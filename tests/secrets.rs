@@ -25,7 +25,8 @@ fn locked() -> (Server, Database) {
     let database = server.database().unwrap();
     let create = format!(
         "CREATE ROLE app LOGIN PASSWORD '{PASSWORD}'; CREATE ROLE other LOGIN PASSWORD '{PASSWORD}'; \
-         ALTER DATABASE {} OWNER TO app; REVOKE CREATE ON SCHEMA public FROM PUBLIC;",
+         ALTER DATABASE {} OWNER TO app; \
+         REVOKE CREATE ON SCHEMA public FROM PUBLIC; GRANT CREATE ON SCHEMA public TO app;",
         database.name()
     );
     database.connect().unwrap().batch_execute(&create).unwrap();
