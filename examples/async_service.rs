@@ -41,6 +41,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     };
 
     let connector = Connector::new(&url)?.deadline(Duration::from_secs(60));
+    println!("connecting to {}", connector.target());
     let mut client = connector.connect().await?;
     let migrator = Habitat::migrator().on_event(|event| {
         if let Event::Waiting { holder: Some(holder), .. } = event {
@@ -122,7 +123,10 @@ impl Options {
         let mut arguments = env::args().skip(1);
         while let Some(argument) = arguments.next() {
             match argument.as_str() {
-                "--port" => options.port = arguments.next().ok_or("--port needs a number")?.parse()?,
+                "--port" => {
+                    let port = arguments.next().and_then(|port| port.parse().ok());
+                    options.port = port.ok_or("--port needs a number from 0 to 65535")?;
+                }
                 "--once" => options.once = true,
                 _ => return Err(format!("unknown argument {argument}: try --port 8080 or --once").into()),
             }

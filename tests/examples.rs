@@ -61,13 +61,7 @@ fn quickstart_has_no_colours_where_no_terminal_is() {
 #[test]
 fn the_sync_service_migrates_and_serves() {
     let database = database();
-    let service = Service::start("sync_service", &database, &["--once"]);
-    assert_eq!(service.applied(), ORDER);
-    assert!(service.get("/health").starts_with("HTTP/1.1 200 OK"));
-    assert!(service.wait().success());
-
-    let service = Service::start("sync_service", &database, &["--once"]);
-    assert!(service.booted.contains(&NOTHING_TO_DO.to_owned()), "{:?}", service.booted);
+    let service = second_boot("sync_service", &database);
     assert!(service.get("/migrations").ends_with(&format!("\r\n\r\n{}\n", ORDER.join("\n"))));
     assert!(service.wait().success());
 }
@@ -75,13 +69,7 @@ fn the_sync_service_migrates_and_serves() {
 #[test]
 fn the_async_service_migrates_and_serves() {
     let database = database();
-    let service = Service::start("async_service", &database, &["--once"]);
-    assert_eq!(service.applied(), ORDER);
-    assert!(service.get("/health").starts_with("HTTP/1.1 200 OK"));
-    assert!(service.wait().success());
-
-    let service = Service::start("async_service", &database, &["--once"]);
-    assert!(service.booted.contains(&NOTHING_TO_DO.to_owned()), "{:?}", service.booted);
+    let service = second_boot("async_service", &database);
     let answer = service.get("/migrations");
     let (_, json) = answer.split_once("\r\n\r\n").expect("a body");
     let list: Vec<serde_json::Value> = serde_json::from_str(json).expect("JSON");
@@ -139,12 +127,38 @@ fn a_service_without_a_database_url_starts_a_server_of_its_own() {
 }
 
 #[test]
-fn a_service_says_which_argument_it_does_not_know() {
+fn a_service_says_which_argument_is_wrong() {
     for example in ["sync_service", "async_service"] {
-        let output = Command::new(self::example(example)).arg("--prot").output().expect("it starts");
-        assert!(!output.status.success());
-        assert!(text(&output).contains("unknown argument --prot: try --port 8080 or --once"));
+        for (arguments, answer) in [
+            (["--prot", "80"], "unknown argument --prot: try --port 8080 or --once"),
+            (["--port", "http"], "--port needs a number from 0 to 65535"),
+        ] {
+            let output = Command::new(self::example(example)).args(arguments).output().expect("it starts");
+            assert!(!output.status.success());
+            assert!(text(&output).contains(answer), "{}", text(&output));
+        }
     }
+}
+
+#[test]
+fn a_service_never_prints_the_password_of_its_database() {
+    for example in ["sync_service", "async_service"] {
+        let url = "postgresql://app:secret@localhost:none/app";
+        let output =
+            Command::new(self::example(example)).env("DATABASE_URL", url).output().expect("it starts");
+        assert!(!text(&output).contains("secret"), "{}", text(&output));
+    }
+}
+
+/// A service that finds a database as an earlier boot has left it.
+fn second_boot(name: &str, database: &Database) -> Service {
+    let service = Service::start(name, database, &["--once"]);
+    assert_eq!(service.applied(), ORDER);
+    assert!(service.get("/health").starts_with("HTTP/1.1 200 OK"));
+    assert!(service.wait().success());
+    let service = Service::start(name, database, &["--once"]);
+    assert!(service.booted.contains(&NOTHING_TO_DO.to_owned()), "{:?}", service.booted);
+    service
 }
 
 /// An example that has booted and listens.
@@ -226,9 +240,7 @@ fn example(name: &str) -> PathBuf {
         if !program.exists() {
             let mut cargo = Command::new(env!("CARGO"));
             cargo.args(["build", "--examples"]).current_dir(env!("CARGO_MANIFEST_DIR"));
-            if profile.ends_with("release") {
-                cargo.arg("--release");
-            }
+            cargo.args(profile.ends_with("release").then_some("--release"));
             cargo.arg("--target-dir").arg(profile.parent().expect("PROFILE lies in the target directory"));
             assert!(cargo.status().expect("cargo runs").success());
         }
