@@ -289,7 +289,7 @@ impl fmt::Debug for Error {
             }
             Cause::Refused(refusals) => {
                 for refusal in refusals.iter() {
-                    notes.note("help", refusal.advice())?;
+                    notes.note("help", &refusal.advice())?;
                 }
             }
             Cause::ForeignTracker { columns, .. } => notes.note("its columns", &columns.join(", "))?,

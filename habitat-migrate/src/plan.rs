@@ -274,11 +274,13 @@ pub enum Refusal {
 
 impl Refusal {
     /// What to do about it, in one line.
-    pub fn advice(&self) -> &'static str {
-        match self {
-            Self::Changed { .. } => {
-                "restore the file as it was applied and put the change into a new migration, \
-                 or declare the applied text as good with `-- habitat: accepts <recorded checksum>`"
+    pub fn advice(&self) -> String {
+        let advice = match self {
+            Self::Changed { recorded, .. } => {
+                return format!(
+                    "restore the file and put the change into a new migration; or, if both texts do the same, \
+                     declare it with `-- habitat: accepts {recorded}`"
+                );
             }
             Self::Missing { .. } => {
                 "restore the file; if it is gone for good, migrate with `Missing::Ignore`"
@@ -289,10 +291,12 @@ impl Refusal {
             Self::Newer { .. } | Self::Breaking { .. } => "deploy a program that has this migration",
             Self::Requires { .. } => "let the program that owns the required migration migrate first",
             Self::Interrupted { .. } => {
-                "find out by hand how far it came, complete it or undo it, and delete its row or set its state to 'applied'"
+                "find out by hand how far it came, complete it or undo it, and delete its row \
+                 or set its state to 'applied'"
             }
             Self::Unsupported { .. } => "it was refused before anything ran; remove it for now",
-        }
+        };
+        advice.to_owned()
     }
 }
 
