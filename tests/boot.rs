@@ -27,7 +27,7 @@ fn the_first_boot_applies_everything_and_the_second_nothing() {
     let report = migrator.migrate(&mut client).unwrap();
     assert!(report.is_unchanged());
     assert_eq!(report.already_applied(), 2);
-    assert_eq!(report.to_string(), "nothing to do: all 2 migrations are applied");
+    assert!(report.to_string().starts_with("nothing to do: all 2 migrations are applied ("), "{report}");
 }
 
 #[tokio::test]
@@ -92,19 +92,17 @@ fn events_come_in_order() {
     let (tell, told) = std::sync::mpsc::channel();
     let migrator = shop(&[ITEMS, ORDERS]).on_event(move |event| {
         let _ = tell.send(match event {
-            Event::Planned { pending } => format!("planned {pending}"),
-            Event::Started { migration } => format!("started {migration}"),
             Event::Applied { migration, .. } => format!("applied {migration}"),
-            other => format!("{other:?}"),
+            other => other.to_string(),
         });
     });
     migrator.migrate(&mut client).unwrap();
     drop(migrator);
     let told: Vec<String> = told.iter().collect();
     let expected = [
-        "planned 2",
-        "started shop:01_items",
-        "started shop:02_orders",
+        "2 migrations are pending",
+        "applying shop:01_items",
+        "applying shop:02_orders",
         "applied shop:01_items",
         "applied shop:02_orders",
     ];

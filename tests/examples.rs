@@ -29,11 +29,11 @@ fn quickstart_tells_of_every_boot_and_ends_well() {
     let mut rest = told.as_str();
     let applied = ORDER.map(|id| format!("applied  {id}"));
     let boots =
-        ["4 migrations applied in ", "agreements 10 tables", "people      9 tables", "treasury   12 tables"];
+        ["4 migrations applied (", "agreements 10 tables", "people      9 tables", "treasury   12 tables"];
     let later = [
         NOTHING_TO_DO,
         "one round trip, ",
-        "error: nothing was applied: people:04_people_core has changed since it was applied",
+        "refused: people:04_people_core has changed since it was applied",
         "error: migration garden:01_garden_core failed; nothing of it was kept",
         "01_garden_core.sql:5:15",
         "^ type \"plot_state\" does not exist (42704)",
@@ -155,7 +155,7 @@ fn second_boot(name: &str, database: &Database) -> Service {
     assert!(service.get("/health").starts_with("HTTP/1.1 200 OK"));
     assert!(service.wait().success());
     let service = Service::start(name, database, &["--once"]);
-    assert!(service.booted.contains(&NOTHING_TO_DO.to_owned()), "{:?}", service.booted);
+    assert!(service.booted.iter().any(|line| line.starts_with(NOTHING_TO_DO)), "{:?}", service.booted);
     service
 }
 

@@ -27,8 +27,8 @@ fn connect(database: &Database, login: &str) -> Client {
 fn grant(error: &Error) -> String {
     assert_eq!(error.kind(), ErrorKind::Tracker, "{error:?}");
     let text = error.diagnostic().to_string();
-    let (_, grant) = text.split_once("run: ").unwrap_or_else(|| panic!("no remedy: {text}"));
-    grant.to_owned()
+    let (_, grant) = text.split_once("run:\n").unwrap_or_else(|| panic!("no remedy: {text}"));
+    grant.trim().to_owned()
 }
 
 /// Migrates with either client.

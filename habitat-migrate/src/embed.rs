@@ -23,6 +23,8 @@ use crate::migrator::Migrator;
 /// ```
 pub trait Migrations {
     /// The checked migrations. Nothing is parsed, hashed or allocated to have them.
+    ///
+    /// A constant is a new value at each use: to keep a reference to a migration, keep the catalog or a migrator in a variable.
     const CATALOG: Catalog;
 
     /// A migrator for them, with the default policies.

@@ -311,7 +311,7 @@ impl<'a, C: Client> Run<'a, C> {
             "42501" => self.rights().await?.grants(&self.goal.tracker, doing == WRITE),
             _ => return None,
         };
-        (!grants.is_empty()).then(|| format!("as the owner or an administrator, run: {}", grants.join(" ")))
+        (!grants.is_empty()).then(|| format!("as the owner or an administrator, run:\n{}", grants.join(" ")))
     }
 
     /// Which rights this login has on the tracker; none if the server does not tell.

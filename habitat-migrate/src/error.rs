@@ -218,7 +218,7 @@ impl fmt::Display for Error {
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Refused(refusals) => write!(f, "nothing was applied: {refusals}"),
+            Self::Refused(refusals) => write!(f, "{NOTHING}: {refusals}"),
             Self::Migration(failed) => write!(f, "migration {} failed; nothing of it was kept", failed.id),
             Self::EndedItself { id, .. } => {
                 write!(
@@ -275,7 +275,11 @@ impl std::error::Error for Error {
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self}")?;
+        match &self.0.cause {
+            // One to a line, each with its own advice.
+            Cause::Refused(_) => f.write_str(NOTHING)?,
+            _ => write!(f, "{self}")?,
+        }
         let mut notes = Notes { f, margin: 1 };
         match &self.0.cause {
             Cause::Migration(failed) => {
@@ -289,6 +293,7 @@ impl fmt::Debug for Error {
             }
             Cause::Refused(refusals) => {
                 for refusal in refusals.iter() {
+                    notes.note("refused", &refusal.to_string())?;
                     notes.note("help", &refusal.advice())?;
                 }
             }
@@ -366,8 +371,14 @@ impl Notes<'_, '_> {
 
     fn note(&mut self, name: &str, text: &str) -> fmt::Result {
         let margin = " ".repeat(self.margin);
-        let text = text.replace('\n', &format!("\n{margin}   "));
-        write!(self.f, "\n{margin} = {name}: {text}")
+        write!(self.f, "\n{margin} = {name}: ")?;
+        for (n, line) in wrapped(text).iter().enumerate() {
+            if n > 0 {
+                write!(self.f, "\n{margin}   ")?;
+            }
+            self.f.write_str(line)?;
+        }
+        Ok(())
     }
 }
 
@@ -375,6 +386,24 @@ fn list(ids: &[MigrationId], f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let names: Vec<String> = ids.iter().map(ToString::to_string).collect();
     f.write_str(&abridged(&names))
 }
+
+/// The lines of a note: the first is cut where it gets too wide to read, what follows it is to be copied as it is.
+fn wrapped(text: &str) -> Vec<String> {
+    let mut given = text.lines();
+    let mut lines = vec![String::new()];
+    for word in given.next().unwrap_or_default().split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.is_empty() => line.push_str(word),
+            Some(line) if line.len() + word.len() < WIDTH => *line += &format!(" {word}"),
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines.extend(given.map(str::to_owned));
+    lines
+}
+
+const WIDTH: usize = 88;
+const NOTHING: &str = "nothing was applied";
 
 /// The names, at most eight of them.
 fn abridged(names: &[String]) -> String {

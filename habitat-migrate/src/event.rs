@@ -37,6 +37,27 @@ pub enum Event {
     Reconnecting,
 }
 
+/// One line for a person: `applied people:04_people_core (29.3 ms)`.
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Waiting { holder: Some(holder), waited } => {
+                write!(f, "waiting for {holder}, for {:.1} s by now", waited.as_secs_f64())
+            }
+            Self::Waiting { holder: None, waited } => {
+                write!(f, "waiting for another process, for {:.1} s by now", waited.as_secs_f64())
+            }
+            Self::Planned { pending: 1 } => f.write_str("1 migration is pending"),
+            Self::Planned { pending } => write!(f, "{pending} migrations are pending"),
+            Self::Started { migration } => write!(f, "applying {migration}"),
+            Self::Applied { migration, duration } => {
+                write!(f, "applied {migration} ({:.1} ms)", duration.as_secs_f64() * 1e3)
+            }
+            Self::Reconnecting => f.write_str("the connection was lost; connecting again"),
+        }
+    }
+}
+
 /// The session that holds the lock, from `pg_stat_activity`.
 ///
 /// Without membership in `pg_read_all_stats` a login sees only the process id of other roles' sessions.

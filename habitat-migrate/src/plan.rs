@@ -273,13 +273,13 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// What to do about it, in one line.
+    /// What to do about it; a second line, where there is one, is to be copied.
     pub fn advice(&self) -> String {
         let advice = match self {
             Self::Changed { recorded, .. } => {
                 return format!(
-                    "restore the file and put the change into a new migration; or, if both texts do the same, \
-                     declare it with `-- habitat: accepts {recorded}`"
+                    "restore the file and put the change into a new migration; or, if the applied text is good as well, \
+                     add this line to the file:\n-- habitat: accepts {recorded}"
                 );
             }
             Self::Missing { .. } => {

@@ -63,13 +63,17 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.applied.len() {
-            0 => write!(f, "nothing to do: all {} migrations are applied", self.present)?,
-            1 => write!(f, "1 migration applied in {:.3} s", self.elapsed.as_secs_f64())?,
-            n => write!(f, "{n} migrations applied in {:.3} s", self.elapsed.as_secs_f64())?,
+        match (self.applied.len(), self.present) {
+            (0, 1) => f.write_str("nothing to do: the one migration is applied")?,
+            (0, present) => write!(f, "nothing to do: all {present} migrations are applied")?,
+            (1, _) => f.write_str("1 migration applied")?,
+            (n, _) => write!(f, "{n} migrations applied")?,
         }
+        let seconds = self.elapsed.as_secs_f64();
+        let time = if seconds < 1.0 { (seconds * 1e3, "ms") } else { (seconds, "s") };
+        write!(f, " ({:.1} {})", time.0, time.1)?;
         if !self.applied.is_empty() && self.present > 0 {
-            write!(f, ", {} were already there", self.present)?;
+            write!(f, "; {} were there already", self.present)?;
         }
         if self.newer > 0 {
             write!(f, "; the database has {} newer than this program", self.newer)?;

@@ -58,7 +58,7 @@ pub(super) async fn connect<D: Dial>(
             Verdict::Final(kind) => kind,
             Verdict::Retry if elapsed + pause >= patience => ConnectErrorKind::Unavailable,
             Verdict::Retry => {
-                tracing::info!(target: "habitat_migrate", server = settings.target(), attempts, "no connection yet: {failure}");
+                tracing::warn!(target: "habitat_migrate", server = settings.target(), attempts, "no connection yet: {failure}");
                 dial.pause(pause).await;
                 continue;
             }

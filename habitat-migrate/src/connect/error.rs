@@ -21,10 +21,8 @@ use super::failure::Failure;
 /// ```
 ///
 /// [`Connector::target`]: super::Connector::target
-#[derive(Debug)]
 pub struct ConnectError(Box<Inner>);
 
-#[derive(Debug)]
 struct Inner {
     kind: ConnectErrorKind,
     effort: Option<Effort>,
@@ -32,14 +30,12 @@ struct Inner {
 }
 
 /// What was done before giving up.
-#[derive(Debug)]
 pub(super) struct Effort {
     pub(super) target: String,
     pub(super) attempts: u32,
     pub(super) elapsed: Duration,
 }
 
-#[derive(Debug)]
 enum Cause {
     Text(String),
     Failure(Failure),
@@ -130,11 +126,18 @@ impl fmt::Display for ConnectError {
                 )?;
             }
             ConnectErrorKind::Authentication => write!(f, "{target} refused the login: ")?,
-            ConnectErrorKind::MissingDatabase => write!(f, "{target} is not there: ")?,
+            ConnectErrorKind::MissingDatabase => write!(f, "{target} cannot be opened: ")?,
             ConnectErrorKind::Tls => write!(f, "no TLS with {target}: ")?,
             _ => write!(f, "{target} refused the connection: ")?,
         }
         write!(f, "{cause}")
+    }
+}
+
+/// The same line: it is what `fn main() -> Result<(), ConnectError>` prints.
+impl fmt::Debug for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 
