@@ -3,7 +3,6 @@
 mod support;
 
 use std::fmt::Write as _;
-use std::time::{Duration, Instant};
 
 use habitat_migrate::testing::{Database, Server};
 use habitat_migrate::{Catalog, ErrorKind, Migrator};
@@ -16,57 +15,61 @@ fn long(count: usize) -> Catalog {
     catalog("app", (1..=count).map(|n| (format!("{n:04}_step.sql"), format!("SELECT {n};"))))
 }
 
-/// What a boot with nothing to do costs: over the wire, and the median time of some.
-fn boot_with_nothing_to_do(database: &Database, migrator: &Migrator) -> (Stats, Duration) {
-    let server = Server::shared().expect("a server");
-    let dir = server.socket_dir().expect("these tests need a server of their own");
-    let proxy = Proxy::to(Target::unix(dir, server.port())).start().expect("a proxy");
-    let mut client = Client::connect(&proxy.url(database.name(), "postgres"), NoTls).expect("a connection");
-    migrator.migrate(&mut client).unwrap();
-    proxy.reset();
-    assert!(migrator.migrate(&mut client).unwrap().is_unchanged());
-    let stats = proxy.stats();
-    let mut times: Vec<Duration> =
-        (0..25).map(|_| time(|| drop(migrator.migrate(&mut client).unwrap()))).collect();
-    times.sort();
-    (stats, times[times.len() / 2])
+/// A database with all of a catalog, and a connection to it that is measured.
+struct Settled {
+    migrator: Migrator,
+    database: Database,
+    proxy: Proxy,
+    client: Client,
 }
 
-fn time(work: impl FnOnce()) -> Duration {
-    let started = Instant::now();
-    work();
-    started.elapsed()
+impl Settled {
+    fn after(count: usize) -> Self {
+        let server = Server::shared().expect("a server");
+        let dir = server.socket_dir().expect("these tests need a server of their own");
+        let proxy = Proxy::to(Target::unix(dir, server.port())).start().expect("a proxy");
+        let (database, migrator) = (database(), Migrator::new(long(count)));
+        let mut client =
+            Client::connect(&proxy.url(database.name(), "postgres"), NoTls).expect("a connection");
+        assert_eq!(migrator.migrate(&mut client).unwrap().applied().len(), count);
+        Self { migrator, database, proxy, client }
+    }
+
+    /// Boots with nothing to do.
+    fn boot(&mut self) -> Stats {
+        self.proxy.reset();
+        assert!(self.migrator.migrate(&mut self.client).unwrap().is_unchanged());
+        self.proxy.stats()
+    }
 }
 
 #[test]
 fn r56_a_boot_with_nothing_to_do_costs_the_same_after_ten_and_after_five_thousand_migrations() {
-    let mut costs = Vec::new();
-    for count in [10, 5000] {
-        let database = database();
-        let migrator = Migrator::new(long(count));
-        let report = migrator.migrate(&mut database.connect().unwrap()).unwrap();
-        assert_eq!(report.applied().len(), count);
-        let (stats, median) = boot_with_nothing_to_do(&database, &migrator);
-        assert_eq!((stats.round_trips, stats.frontend_messages), (1, 1), "{count}: {stats:?}");
-        assert!(stats.bytes_to_client < 1024, "{count}: {stats:?}");
-        // Two looks at the table: a plan may go through all of it where that is only a page. Before PostgreSQL 15
-        // sessions hand in what they have read by datagrams, which come when they come.
-        for statistics in ["", "VACUUM ANALYZE schema_migrations"] {
-            database.connect().unwrap().batch_execute(statistics).unwrap();
-            let read = rows_read(&database, &migrator);
-            assert!(
-                read <= 20 || Server::shared().unwrap().major() < 15,
-                "{count} {statistics}: {read} rows were read"
-            );
-        }
-        costs.push((stats, median));
+    let mut sizes = [Settled::after(10), Settled::after(5000)];
+    let [few, many] = sizes.each_mut().map(Settled::boot);
+    for stats in [few, many] {
+        assert_eq!((stats.round_trips, stats.frontend_messages), (1, 1), "{stats:?}");
+        assert!(stats.bytes_to_client < 1024, "{stats:?}");
     }
-    let [(few, fast), (many, slow)] = costs[..] else { unreachable!() };
     // The numbers of migrations themselves have two digits more.
     assert!(many.bytes_to_client.abs_diff(few.bytes_to_client) < 16, "{few:?}, {many:?}");
     assert!(many.bytes_to_server.abs_diff(few.bytes_to_server) < 16, "{few:?}, {many:?}");
-    // Loose, as other tests run beside this one: the benchmark measures.
-    assert!(slow < fast * 3 + Duration::from_millis(2), "{fast:?} with 10, {slow:?} with 5000");
+    // Time is for the benchmark: here a busy machine puts off those who have used it most, the longer one's session.
+    // Two looks at the table: a plan may go through all of it where that is only a page. Before PostgreSQL 15
+    // sessions hand in what they have read by datagrams, which come when they come.
+    for Settled { migrator, database, client, .. } in sizes {
+        drop(client);
+        for statistics in ["", "VACUUM ANALYZE schema_migrations"] {
+            database.connect().unwrap().batch_execute(statistics).unwrap();
+            let read = rows_read(&database, &migrator);
+            let known = Server::shared().unwrap().major() >= 15;
+            assert!(
+                read <= 20 || !known,
+                "{} {statistics}: {read} rows",
+                migrator.catalog().migrations().len()
+            );
+        }
+    }
 }
 
 /// How many rows of the tracker a boot with nothing to do makes the server read.

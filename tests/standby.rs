@@ -27,7 +27,17 @@ impl Pair {
         let source = format!("host={host} port={} user=postgres", primary.port());
         let standby =
             settings(Server::builder()).setting("primary_conninfo", source).file("standby.signal", "");
-        Self { standby: standby.start().expect("a standby"), primary }
+        let pair = Self { standby: standby.start().expect("a standby"), primary };
+        let cluster = |server: &Server| {
+            let mut client = server.config().connect(NoTls).unwrap();
+            value::<i64>(&mut client, "SELECT system_identifier FROM pg_control_system()")
+        };
+        assert_eq!(
+            cluster(&pair.standby),
+            cluster(&pair.primary),
+            "the cache of initialised folders is not used"
+        );
+        pair
     }
 
     /// Waits until the standby has what the primary has.
