@@ -2,9 +2,10 @@
 
 mod support;
 
-use habitat_migrate::{Catalog, Error, ErrorKind, Migrator, Refusal};
-use postgres::NoTls;
-use support::{catalog, database, value};
+use habitat_migrate::testing::Server;
+use habitat_migrate::{Catalog, Error, ErrorKind, Migrator, Refusal, Report};
+use postgres::{Client, NoTls};
+use support::{catalog, database, unchecked, value};
 
 /// Migrates an own database with each client; both must fail alike.
 fn fail(catalog: &Catalog) -> Error {
@@ -102,23 +103,120 @@ fn a_failure_is_in_the_log() {
     assert_eq!(value::<String>(&mut client, log), "apply 01_good; failure 02_x division by zero (22012)");
 }
 
+/// Both clients, each on a database of its own, prepared by `setup`; then what `check` sees there.
+fn with_each_client(setup: &str, catalog: &Catalog, check: impl Fn(&mut Client, Result<Report, Error>)) {
+    for blocking in [true, false] {
+        let database = database();
+        let mut admin = database.connect().unwrap();
+        let migrator = Migrator::new(catalog.clone());
+        let outcome = if blocking {
+            let mut client = database.connect().unwrap();
+            client.batch_execute(setup).unwrap();
+            migrator.migrate(&mut client)
+        } else {
+            tokio::runtime::Runtime::new().unwrap().block_on(async {
+                let (mut client, connection) = tokio_postgres::connect(&database.url(), NoTls).await.unwrap();
+                tokio::spawn(connection);
+                client.batch_execute(setup).await.unwrap();
+                migrator.migrate(&mut client).await
+            })
+        };
+        check(&mut admin, outcome);
+        assert_eq!(support::leftovers(&mut admin), (0, 0), "blocking: {blocking}");
+    }
+}
+
+#[test]
+fn r19_what_is_text_to_the_catalog_is_text_to_the_server() {
+    // Where a backslash escapes a quote, this string would end early, and a COMMIT would follow.
+    let script = "CREATE TABLE t (id int);\nSELECT '\\''; COMMIT; -- ';\nSELECT 1;";
+    let catalog = catalog("app", [("01_t.sql", script), ("02_u.sql", "CREATE TABLE u (id int)")]);
+    with_each_client("SET standard_conforming_strings = off", &catalog, |_, outcome| {
+        assert_eq!(outcome.unwrap_or_else(|error| panic!("{error:?}")).applied().len(), 2);
+    });
+}
+
 #[test]
 fn r19_a_script_that_ends_its_transaction_unseen_is_found_out_and_never_run_twice() {
-    // With this setting a backslash escapes the quote, so what is text to the catalog is a COMMIT to the server.
-    let script = "CREATE TABLE half (id int);\nSELECT '\\''; COMMIT; -- '\nSELECT 1;";
+    let scripts = [
+        ("01_good", "CREATE TABLE t (id int)"),
+        ("02_sly", "INSERT INTO t VALUES (1); COMMIT;"),
+        ("03_z", "SELECT 3"),
+    ];
+    let catalog = unchecked(&scripts);
+    with_each_client("", &catalog, |client, outcome| {
+        let error = outcome.unwrap_err();
+        assert_eq!(error.migration().unwrap().to_string(), "app:02_sly");
+        let text = format!("{error:?}");
+        assert!(text.contains("the script ended its own transaction, so a part of it may be kept"), "{text}");
+        assert_eq!(value::<i64>(client, "SELECT count(*) FROM t"), 1, "it ran once");
+        let again = Migrator::new(catalog.clone()).migrate(client).unwrap_err();
+        let refusals: Vec<_> = again.refusals().expect("refusals").iter().cloned().collect();
+        assert!(matches!(refusals.as_slice(), [Refusal::Interrupted { .. }]), "{refusals:?}");
+    });
+}
+
+#[test]
+fn r19_a_failure_behind_a_commit_unseen_is_not_said_to_have_left_nothing() {
+    let scripts = [
+        ("01_t", "CREATE TABLE t (id int)"),
+        ("02_sly", "INSERT INTO t VALUES (1); COMMIT; SELECT 1 / (SELECT 0)"),
+    ];
+    with_each_client("", &unchecked(&scripts), |client, outcome| {
+        let error = outcome.unwrap_err();
+        assert!(!error.to_string().contains("nothing of it was kept"), "{error:?}");
+        assert_eq!(error.server_error().unwrap().code, "22012");
+        assert_eq!(value::<i64>(client, "SELECT count(*) FROM t"), 1, "it ran once");
+    });
+}
+
+#[test]
+fn a_parenthesis_that_nobody_closes_is_the_scripts_fault() {
+    let error = fail(&catalog("app", [GOOD, ("02_open.sql", "CREATE TABLE a (\n  id int\n")]));
+    assert_eq!(error.migration().map(ToString::to_string).as_deref(), Some("app:02_open"), "{error:?}");
+    assert_eq!((place(&error), error.report().applied().len()), ((3, 1), 1));
+}
+
+#[test]
+fn a_duplicate_key_in_a_table_named_like_the_tracker_is_the_scripts_fault() {
+    let script = "CREATE SCHEMA other; CREATE TABLE other.schema_migrations (v text CONSTRAINT schema_migrations_pkey PRIMARY KEY);\n\
+                  INSERT INTO other.schema_migrations VALUES ('1'), ('1');";
+    let error = fail(&catalog("app", [GOOD, ("02_rails.sql", script)]));
+    assert_eq!((error.kind(), place(&error)), (ErrorKind::Migration, (2, 1)), "{error:?}");
+}
+
+#[test]
+fn a_database_without_an_encoding_gives_the_place_too() {
+    let server = Server::shared().unwrap();
+    let mut admin = server.config().connect(NoTls).unwrap();
+    let name = format!("ascii_{}", std::process::id());
+    admin
+        .batch_execute(&format!(
+            "CREATE DATABASE {name} TEMPLATE template0 ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C'"
+        ))
+        .unwrap();
+    let text: String = format!("SELECT '{}'", "é".repeat(3000));
+    let scripts =
+        [("01_a.sql", "SELECT 1"), ("02_b.sql", &text), ("03_c.sql", "\nSELEKT 1"), ("04_d.sql", "SELECT 4")];
+    let error = {
+        let mut client = server.config().dbname(&name).connect(NoTls).unwrap();
+        Migrator::new(catalog("app", scripts)).migrate(&mut client).unwrap_err()
+    };
+    admin.batch_execute(&format!("DROP DATABASE {name} WITH (FORCE)")).unwrap();
+    assert_eq!(error.migration().map(ToString::to_string).as_deref(), Some("app:03_c"), "{error:?}");
+    assert_eq!((place(&error), error.report().applied().len()), ((2, 1), 2));
+}
+
+#[test]
+fn a_failing_question_does_not_end_the_callers_transaction() {
     let database = database();
     let mut client = database.connect().unwrap();
-    client.batch_execute("SET standard_conforming_strings = off; SET escape_string_warning = off").unwrap();
-    let migrator = Migrator::new(catalog("app", [GOOD, ("02_sly.sql", script), ("03_next.sql", "SELECT 3")]));
-    let error = migrator.migrate(&mut client).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Migration, "{error:?}");
-    assert_eq!(error.migration().unwrap().to_string(), "app:02_sly");
-    let text = format!("{error:?}");
-    assert!(text.contains("the script ended its own transaction"), "{text}");
-    assert!(!text.contains("nothing of it was kept"), "some of it was: {text}");
-    let again = migrator.migrate(&mut client).unwrap_err();
-    let refusals: Vec<_> = again.refusals().expect("refusals").iter().cloned().collect();
-    assert!(matches!(refusals.as_slice(), [Refusal::Interrupted { .. }]), "{refusals:?}");
+    client.batch_execute("CREATE TABLE schema_migrations (version text)").unwrap();
+    client.batch_execute("BEGIN; CREATE TABLE mine (id int);").unwrap();
+    let error = Migrator::new(catalog("app", [GOOD])).migrate(&mut client).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InTransaction, "{error:?}");
+    let next = client.batch_execute("CREATE TABLE second (id int)").unwrap_err();
+    assert_eq!(next.code().map(|code| code.code()), Some("25P02"), "it is the caller's to roll back");
 }
 
 #[test]

@@ -238,3 +238,36 @@ fn a_client_inside_of_a_failed_transaction_is_refused_like_any_other_transaction
         "the transaction is still the caller's: {error:?}"
     );
 }
+
+#[test]
+fn r44_what_a_script_leaves_in_the_session_goes_with_it() {
+    let database = database();
+    let mut client = database.connect().unwrap();
+    client.batch_execute("CREATE TABLE items (id int)").unwrap();
+    let leave = "CREATE TEMP TABLE items AS SELECT 1 AS id; PREPARE p AS SELECT 1; LISTEN l; \
+                 DECLARE c CURSOR WITH HOLD FOR SELECT 1;";
+    let scripts = [("01_leave.sql", leave), ("02_insert.sql", "INSERT INTO items VALUES (7);")];
+    Migrator::new(catalog("app", scripts)).migrate(&mut client).unwrap_or_else(|error| panic!("{error:?}"));
+    let left = "SELECT (SELECT count(*) FROM pg_class WHERE relnamespace = pg_my_temp_schema()) \
+                || '/' || (SELECT count(*) FROM pg_prepared_statements WHERE from_sql) \
+                || '/' || (SELECT count(*) FROM pg_cursors WHERE is_holdable) \
+                || '/' || (SELECT count(*) FROM pg_listening_channels())";
+    assert_eq!(value::<String>(&mut client, left), "0/0/0/0");
+    assert_eq!(
+        value::<i64>(&mut client, "SELECT count(*) FROM items"),
+        1,
+        "it is in the table that is meant"
+    );
+}
+
+#[test]
+fn r44_what_the_caller_has_in_its_session_stays() {
+    let database = database();
+    let mut client = database.connect().unwrap();
+    client
+        .batch_execute("CREATE TEMP TABLE mine AS SELECT 1 AS id; LISTEN mine; PREPARE mine AS SELECT 1;")
+        .unwrap();
+    Migrator::new(catalog("app", [("01_a.sql", "CREATE TABLE a (id int);")])).migrate(&mut client).unwrap();
+    client.batch_execute("SELECT * FROM mine; EXECUTE mine;").unwrap();
+    assert_eq!(value::<i64>(&mut client, "SELECT count(*) FROM pg_listening_channels()"), 1);
+}

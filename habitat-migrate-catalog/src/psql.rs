@@ -16,6 +16,7 @@ pub(crate) fn report(path: &str, text: &str, scan: &Scan, problems: &mut Vec<Pro
             ForeignKind::MetaCommand => meta_command(source),
             ForeignKind::Variable => variable(&text[range.start..]),
             ForeignKind::CopyData => copy_data(),
+            ForeignKind::CopyOut => copy_out(),
         };
         if told.insert((*kind as u8, subject)) {
             problems.push(Problem::at(path, text, range.start, message).with_help(help));
@@ -78,5 +79,13 @@ fn copy_data() -> (&'static str, String, String) {
         "COPY … FROM STDIN takes its data from psql, and a migration has none".to_owned(),
         "write the rows as INSERT statements (pg_dump does with --inserts), or load them from the program"
             .to_owned(),
+    )
+}
+
+fn copy_out() -> (&'static str, String, String) {
+    (
+        "",
+        "COPY … TO STDOUT gives its data to psql, and a migration has nobody to give it to".to_owned(),
+        "remove it, or read the rows in the program".to_owned(),
     )
 }

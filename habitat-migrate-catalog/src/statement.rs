@@ -159,6 +159,8 @@ pub(crate) enum ForeignKind {
     Variable,
     /// `COPY t FROM STDIN` with its data.
     CopyData,
+    /// `COPY t TO STDOUT`.
+    CopyOut,
 }
 
 struct Splitter<'a> {
@@ -201,6 +203,8 @@ enum Head {
     Copy,
     CopyFrom,
     CopyFromStdin,
+    CopyTo,
+    CopyToStdout,
     Other,
 }
 
@@ -262,10 +266,13 @@ impl Splitter<'_> {
             Head::BodyStart if is("end") => Head::Other,
             Head::BodyStart | Head::Body if outside && token == Token::Semicolon => Head::BodyStart,
             Head::BodyStart | Head::Body => Head::Body,
-            Head::CopyFrom if outside && is("stdin") => Head::CopyFromStdin,
-            Head::CopyFromStdin => Head::CopyFromStdin,
-            Head::Copy | Head::CopyFrom if outside && is("from") => Head::CopyFrom,
-            Head::Copy | Head::CopyFrom => Head::Copy,
+            // The grammar takes either word in either direction.
+            Head::CopyFrom if outside && (is("stdin") || is("stdout")) => Head::CopyFromStdin,
+            Head::CopyTo if outside && (is("stdin") || is("stdout")) => Head::CopyToStdout,
+            Head::CopyFromStdin | Head::CopyToStdout => self.head,
+            Head::Copy | Head::CopyFrom | Head::CopyTo if outside && is("from") => Head::CopyFrom,
+            Head::Copy | Head::CopyFrom | Head::CopyTo if outside && is("to") => Head::CopyTo,
+            Head::Copy | Head::CopyFrom | Head::CopyTo => Head::Copy,
             Head::Start | Head::Create | Head::CreateOr | Head::CreateOrReplace | Head::Other => Head::Other,
         }
     }
@@ -311,6 +318,9 @@ impl Splitter<'_> {
 
     fn push(&mut self, end: usize) {
         let code = self.code.take().unwrap_or(end..end);
+        if self.head == Head::CopyToStdout {
+            self.foreign.push(Foreign { kind: ForeignKind::CopyOut, range: code.clone() });
+        }
         self.statements.push(Statement { range: self.start..end, code });
         self.start = end;
         self.nesting = Nesting::default();

@@ -136,6 +136,8 @@ fn copy_data_is_no_sql() {
     assert_eq!(foreign(copy)[0].0, ForeignKind::CopyData);
     assert!(foreign("COPY (SELECT 1 FROM stdin) TO '/x'; COPY t FROM '/y';").is_empty());
     assert_eq!(split("copy t from stdin;\n'\n"), ["copy t from stdin;\n'\n"]);
+    assert_eq!(foreign("COPY (SELECT 1) TO STDOUT WITH (FORMAT csv);")[0].0, ForeignKind::CopyOut);
+    assert_eq!(foreign("copy t to stdout")[0].0, ForeignKind::CopyOut);
 }
 
 #[test]

@@ -64,8 +64,7 @@ pub trait Client: Send {
 
 /// The reply to a simple-query message: the rows that the library asked for, and a count.
 ///
-/// A script may return rows, too, and any number of them. So only results whose first column is named
-/// `habitat` are kept.
+/// A script may return rows, too. Only results whose first column has the engine's own name are kept.
 #[derive(Debug, Default)]
 pub struct Reply {
     rows: Vec<Row>,
@@ -76,7 +75,7 @@ pub struct Reply {
 impl Reply {
     /// Takes note of a result's columns.
     pub fn columns<'a>(&mut self, mut names: impl Iterator<Item = &'a str>) {
-        self.keeping = names.next() == Some("habitat");
+        self.keeping = names.next() == Some("habitat-migrate");
     }
 
     /// Takes a row of the result whose columns were given last.
@@ -169,19 +168,12 @@ pub struct ServerError {
     pub position: Option<u32>,
     /// In which context it came up: the call stack of functions.
     pub context: Option<String>,
-    /// The schema, table, column, constraint that it is about.
-    pub object: Option<String>,
-}
-
-#[cfg(feature = "tokio-postgres")]
-impl ServerError {
-    /// Whether the server ended the session with this error, or would not begin one.
-    ///
-    /// Class 57, operator intervention, apart from cancelled queries:
-    /// <https://www.postgresql.org/docs/current/errcodes-appendix.html>
-    pub(crate) fn ends_session(&self) -> bool {
-        matches!(self.code.as_str(), "57P01" | "57P02" | "57P03" | "57P05" | "25P03" | "08006" | "08P01")
-    }
+    /// The schema of the object that it is about.
+    pub schema: Option<String>,
+    /// The table that it is about.
+    pub table: Option<String>,
+    /// The constraint that it is about.
+    pub constraint: Option<String>,
 }
 
 impl fmt::Display for ServerError {
@@ -203,8 +195,6 @@ impl ServerError {
             Some(ErrorPosition::Original(position)) => Some(*position),
             _ => None,
         };
-        let object = [error.schema(), error.table(), error.column(), error.constraint()];
-        let object: Vec<_> = object.into_iter().flatten().collect();
         Some(Self {
             code: error.code().code().to_owned(),
             message: error.message().to_owned(),
@@ -212,7 +202,9 @@ impl ServerError {
             hint: error.hint().map(str::to_owned),
             position,
             context: error.where_().map(str::to_owned),
-            object: (!object.is_empty()).then(|| object.join(".")),
+            schema: error.schema().map(str::to_owned),
+            table: error.table().map(str::to_owned),
+            constraint: error.constraint().map(str::to_owned),
         })
     }
 }
@@ -221,8 +213,14 @@ impl ServerError {
 impl Failure {
     /// Tells a refusal by the server from a broken connection.
     pub(crate) fn from_driver(error: &tokio_postgres::Error, completed: Option<usize>) -> Self {
+        use tokio_postgres::error::Severity;
+
+        let severity = error.as_db_error().and_then(tokio_postgres::error::DbError::parsed_severity);
         match ServerError::from_driver(error) {
-            Some(error) if error.ends_session() => Self::Lost(error.to_string()),
+            // The server says why, and closes the connection.
+            Some(error) if matches!(severity, Some(Severity::Fatal | Severity::Panic)) => {
+                Self::Lost(error.to_string())
+            }
             Some(error) => Self::Server { error: Box::new(error), completed },
             None => Self::Lost(words(error)),
         }

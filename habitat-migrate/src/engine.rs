@@ -8,7 +8,7 @@ use crate::client::{Client, Failure, Reply, ServerError};
 use crate::error::{Cause, Error, Result};
 use crate::event::{Event, Holder};
 use crate::history::History;
-use crate::lock::Lock;
+use crate::lock::{BEGIN, Lock, STANDARD_STRINGS};
 use crate::plan::{Apply, Plan};
 use crate::policy::{NewerDatabase, Patience, Policy};
 use crate::report::Report;
@@ -189,6 +189,7 @@ impl<'a, C: Client> Run<'a, C> {
         if tracker {
             sql.push_str(&goal.tracker.history());
         }
+        sql.push_str(STANDARD_STRINGS);
         let reply = match self.session.run(&sql).await {
             Ok(reply) => reply,
             Err(failure) => return Err(self.tracker_failure("take the lock", failure).await),
@@ -263,7 +264,7 @@ impl<'a, C: Client> Run<'a, C> {
         (self.goal.tell)(&Event::Planned { pending: steps.len() });
         let mut prelude = self.lock.to_session();
         if creates {
-            prelude.push_str("BEGIN ISOLATION LEVEL READ COMMITTED;\n");
+            prelude.push_str(BEGIN);
             if !schema {
                 prelude.push_str(&self.goal.tracker.create_schema());
             }
@@ -288,10 +289,19 @@ impl<'a, C: Client> Run<'a, C> {
         if error.code == "25P02" {
             return Cause::InTransaction;
         }
-        self.clear().await;
+        if self.session.is_open() {
+            self.clear().await;
+        }
         // Undefined column: a table of this name is there, and it is not ours.
         if error.code == "42703" || error.code == "42883" {
-            if let Ok(reply) = self.session.ask(&self.goal.tracker.shape()).await {
+            let shape = self.session.ask(&self.goal.tracker.shape()).await;
+            if let Err(Failure::Server { error, .. }) = &shape {
+                // The question has failed the transaction that the caller is in.
+                if error.code == "25P02" {
+                    return Cause::InTransaction;
+                }
+            }
+            if let Ok(reply) = shape {
                 let columns: Vec<String> = reply.rows("column").map(|row| row.text(1).to_owned()).collect();
                 if !columns.is_empty()
                     && !COLUMNS.iter().all(|ours| columns.iter().any(|theirs| theirs == ours))

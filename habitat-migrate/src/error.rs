@@ -69,6 +69,7 @@ pub(crate) enum Cause {
     EndedItself {
         id: MigrationId,
         path: String,
+        error: Box<ServerError>,
     },
     Tracker {
         doing: &'static str,
@@ -174,7 +175,7 @@ impl Error {
     pub fn server_error(&self) -> Option<&ServerError> {
         match &self.0.cause {
             Cause::Migration(failed) => Some(&failed.error),
-            Cause::Tracker { error, .. } => Some(error),
+            Cause::Tracker { error, .. } | Cause::EndedItself { error, .. } => Some(error),
             _ => None,
         }
     }
@@ -265,7 +266,7 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &self.0.cause {
             Cause::Migration(failed) => Some(&failed.error),
-            Cause::Tracker { error, .. } => Some(&**error),
+            Cause::Tracker { error, .. } | Cause::EndedItself { error, .. } => Some(&**error),
             #[cfg(feature = "tokio-postgres")]
             Cause::Connect(error) => Some(error),
             _ => None,
@@ -286,7 +287,10 @@ impl fmt::Debug for Error {
                 notes.place(&failed.path, failed.place.as_ref(), &failed.error)?;
                 notes.server(&failed.error)?;
             }
-            Cause::EndedItself { path, .. } => write!(notes.f, "\n --> {path}")?,
+            Cause::EndedItself { path, error, .. } => {
+                write!(notes.f, "\n --> {path}")?;
+                notes.note("server", &error.to_string())?;
+            }
             Cause::Tracker { error, .. } => {
                 notes.note("server", &error.to_string())?;
                 notes.server(error)?;

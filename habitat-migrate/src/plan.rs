@@ -7,7 +7,7 @@ use habitat_migrate_catalog::{
     Catalog, Compatibility, Digest, Kind, Migration, MigrationId, TransactionMode, Version,
 };
 
-use crate::history::{History, State};
+use crate::history::{History, Record, State};
 use crate::policy::{Changed, Missing, NewerDatabase, OutOfOrder, Policy};
 
 #[cfg(test)]
@@ -31,7 +31,9 @@ impl<'c> Plan<'c> {
         let mut refusals = unsupported(catalog);
         let newer = compare(catalog, history, policy, &mut refusals);
         let applied = history.by_id();
-        let mut done: HashSet<&MigrationId> = applied.keys().copied().collect();
+        let is_done = |record: &&&Record| record.state() == State::Applied;
+        let mut done: HashSet<&MigrationId> =
+            applied.values().filter(is_done).map(|record| record.id()).collect();
         let present = catalog.migrations().iter().filter(|m| done.contains(m.id())).count();
         let highest = highest_versions(history);
         let mut ends = history.ends();

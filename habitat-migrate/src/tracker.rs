@@ -70,6 +70,11 @@ impl Tracker {
         Self { schema: schema.to_owned(), table, log }
     }
 
+    /// The schema's name, as it is.
+    pub(crate) fn schema(&self) -> &str {
+        &self.schema
+    }
+
     /// The table's name, quoted.
     pub(crate) fn table(&self) -> &str {
         &self.table
@@ -84,10 +89,10 @@ impl Tracker {
     pub(crate) fn probe(&self, catalog: &Catalog) -> String {
         let verdict = self.verdict(catalog);
         format!(
-            "SELECT 'probe' AS habitat, CASE WHEN pg_catalog.to_regclass({table}) IS NOT NULL THEN \
+            "SELECT 'probe' AS \"habitat-migrate\", CASE WHEN pg_catalog.to_regclass({table}) IS NOT NULL THEN \
              pg_catalog.query_to_xml({verdict}, false, true, '')::pg_catalog.text END, \
              pg_catalog.current_setting('transaction_read_only') OPERATOR(pg_catalog.=) 'on', \
-             pg_catalog.transaction_timestamp() OPERATOR(pg_catalog.<) pg_catalog.statement_timestamp();\n",
+             pg_catalog.transaction_timestamp() OPERATOR(pg_catalog.<>) pg_catalog.statement_timestamp();\n",
             table = Literal(&self.table),
             verdict = Literal(&verdict),
         )
@@ -139,7 +144,7 @@ impl Tracker {
     /// All rows, in the order in which they were applied.
     pub(crate) fn history(&self) -> String {
         format!(
-            "SELECT 'record' AS habitat, m.context, m.version, m.description, m.checksum, m.ordinal, m.state, \
+            "SELECT 'record' AS \"habitat-migrate\", m.context, m.version, m.description, m.checksum, m.ordinal, m.state, \
              m.breaking, {deployed_at}, m.deployed_by, {execution_time} FROM {table} AS m ORDER BY m.run_order;\n",
             deployed_at = micros("m.deployed_at"),
             execution_time = micros("m.execution_time"),
@@ -155,7 +160,7 @@ impl Tracker {
     /// The columns of a table of the tracker's name, to tell whose it is.
     pub(crate) fn shape(&self) -> String {
         format!(
-            "SELECT 'column' AS habitat, a.attname FROM pg_catalog.pg_attribute AS a \
+            "SELECT 'column' AS \"habitat-migrate\", a.attname FROM pg_catalog.pg_attribute AS a \
              WHERE a.attrelid OPERATOR(pg_catalog.=) pg_catalog.to_regclass({}) \
              AND a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped ORDER BY a.attnum;\n",
             Literal(&self.table),
@@ -251,7 +256,7 @@ impl Tracker {
              logged AS (INSERT INTO {log} (event, context, version, checksum, execution_time, library) \
              SELECT 'apply', d.context, d.version, d.checksum, d.execution_time, '{library}' FROM done AS d \
              RETURNING execution_time) \
-             SELECT 'applied' AS habitat, pg_catalog.max({micros}), \
+             SELECT 'applied' AS \"habitat-migrate\", pg_catalog.max({micros}), \
              CASE WHEN pg_catalog.count(*) OPERATOR(pg_catalog.=) 1 THEN '1' ELSE '{ENDED}' END::pg_catalog.int4 \
              FROM logged AS d;\n",
             table = self.table,

@@ -24,6 +24,30 @@ pub fn catalog<N: Into<String>, T: Into<String>>(
     Catalog::from_scripts(context, scripts).unwrap_or_else(|problems| panic!("{}", problems.render()))
 }
 
+/// A catalog of scripts that no check has seen, as a mistake of the checks would let them through.
+pub fn unchecked(scripts: &[(&'static str, &'static str)]) -> Catalog {
+    use habitat_migrate::__private::{Kind, Migration, Settings};
+
+    let migration = |&(version, script): &(&'static str, &'static str)| {
+        let checksum = Box::leak(Box::new(*habitat_migrate::Checksum::of(script).as_bytes()));
+        let settings = Settings::DEFAULT;
+        Migration::embedded(
+            "app",
+            version,
+            Kind::Versioned,
+            version,
+            "",
+            script,
+            checksum,
+            None,
+            None,
+            &[],
+            settings,
+        )
+    };
+    Catalog::from_checked(scripts.iter().map(migration).collect(), Vec::new())
+}
+
 /// A server whose log belongs to one test alone.
 pub fn own_server() -> Server {
     Server::start().expect("a server")

@@ -4,12 +4,13 @@ use std::time::{Duration, Instant};
 
 use habitat_migrate_catalog::{normalise, statements};
 
-use super::message::Message;
+use super::message::{Message, Text};
 use super::settings::Settings;
 use super::{Outcome, Run, is_held, millis, names};
 use crate::client::{Client, Reply};
 use crate::error::Cause;
 use crate::event::Event;
+use crate::lock::BEGIN;
 use crate::plan::Apply;
 use crate::report::Applied;
 
@@ -44,7 +45,7 @@ impl<'r, 'a, C: Client> Batch<'r, 'a, C> {
             self.begin(n, step, waiting == 0);
             let script = normalise(step.migration.script());
             for (offset, piece) in pieces(&script) {
-                self.message.script(n, offset, piece);
+                self.message.push(n, Text::Script(offset), piece);
                 if self.message.len() >= LARGE && offset + piece.len() < script.len() {
                     // The rest follows in the same transaction; the server is not asked to hold it all at once.
                     if let Some(outcome) = self.send(Then::GoOn).await? {
@@ -54,7 +55,10 @@ impl<'r, 'a, C: Client> Batch<'r, 'a, C> {
             }
             waiting += 1;
             let last = n + 1 == self.steps.len();
-            let closes = last || waiting >= self.size || self.message.len() >= LARGE;
+            // A message that ends in the middle of a large script does not wait for the disk, so that begins another.
+            let large_next = self.steps.get(n + 1).is_some_and(|next| next.migration.script().len() > LARGE);
+            let closes = last || large_next || waiting >= self.size || self.message.len() >= LARGE;
+            self.message.push(n, Text::Script(script.len()), "\n;\n");
             self.end(n, step, closes);
             if closes {
                 let then = if last { Then::Stop } else { Then::HoldOn };
@@ -74,35 +78,36 @@ impl<'r, 'a, C: Client> Batch<'r, 'a, C> {
                 prelude if prelude.is_empty() => self.run.lock.to_session(),
                 prelude => prelude,
             };
-            self.message.own(n, &prelude);
+            self.message.push(n, Text::Engine, &prelude);
         }
-        self.message.own(n, "BEGIN ISOLATION LEVEL READ COMMITTED;\n");
-        self.message.own(n, &goal.tracker.begin(step));
-        self.message.own(n, &goal.limits.prepare(step.migration));
+        self.message.push(n, Text::Engine, BEGIN);
+        self.message.push(n, Text::Engine, &goal.tracker.begin(step));
+        self.message.push(n, Text::Migration, &goal.limits.prepare(step.migration));
         (goal.tell)(&Event::Started { migration: step.migration.id().clone() });
     }
 
     fn end(&mut self, n: usize, step: &Apply<'_>, closes: bool) {
-        // A new line, since the script may end in a comment. What it deferred is checked now, while
-        // the transaction is there to be rolled back and its session to give the lock back.
-        self.message.own(n, "\n;\nSET CONSTRAINTS ALL IMMEDIATE;\n");
-        self.message.own(n, &self.settings.restore());
-        self.message.own(n, &self.run.goal.tracker.finish(step));
+        // What the script deferred is checked now, while the transaction is there to be rolled back and
+        // its session to give the lock back.
+        self.message.push(n, Text::Migration, "SET CONSTRAINTS ALL IMMEDIATE;\n");
+        self.message.push(n, Text::Session, &self.settings.restore());
+        self.message.push(n, Text::Engine, &self.run.goal.tracker.finish(step));
         if !closes {
             // Nobody hears of this commit before the message's last one, which waits for the disk and for
             // standbys as configured, and with it for all before it: the log is written in order.
-            self.message.own(n, "SET LOCAL synchronous_commit = off;\n");
+            self.message.push(n, Text::Engine, "SET LOCAL synchronous_commit = off;\n");
         }
-        self.message.own(n, "COMMIT;\n");
+        self.message.push(n, Text::Migration, "COMMIT;\n");
     }
 
     /// Sends the message; gives an outcome where the steps must not go on.
     async fn send(&mut self, then: Then) -> Result<Option<Outcome>, Cause> {
-        let last = self.message.steps().end - 1;
+        let steps = self.message.steps();
+        let last = steps.end - 1;
         match then {
             Then::GoOn => {}
-            Then::HoldOn => self.message.own(last, &self.run.lock.to_transaction()),
-            Then::Stop => self.message.own(last, &self.run.lock.release()),
+            Then::HoldOn => self.message.push(last, Text::Engine, &self.run.lock.to_transaction()),
+            Then::Stop => self.message.push(last, Text::Engine, &self.run.lock.release()),
         }
         let started = Instant::now();
         let outcome = match then {
@@ -120,7 +125,7 @@ impl<'r, 'a, C: Client> Batch<'r, 'a, C> {
                 self.run.clear().await;
                 return Err(Cause::LockLost);
             }
-            self.adapt(started.elapsed());
+            self.adapt(started.elapsed(), steps.len());
         }
         Ok(None)
     }
@@ -142,14 +147,12 @@ impl<'r, 'a, C: Client> Batch<'r, 'a, C> {
         self.committed += 1;
     }
 
-    /// Sends more at once while that is quick, and less where it is slow: so events come, and a
-    /// failure, a lost connection or a cancelled run wastes little.
-    fn adapt(&mut self, took: Duration) {
-        if took < QUICK {
-            self.size = (self.size * 4).min(MOST);
-        } else if took > SLOW {
-            self.size = (self.size / 4).max(1);
-        }
+    /// Sends as many at once as take some two seconds: so events come, and a failure, a lost connection or
+    /// a cancelled run wastes little, while round trips hardly count.
+    fn adapt(&mut self, took: Duration, steps: usize) {
+        let fitting = TARGET.as_micros() * steps as u128 / took.as_micros().max(1);
+        let fitting = usize::try_from(fitting).unwrap_or(MOST);
+        self.size = fitting.min(self.size * GROWTH).clamp(1, MOST);
     }
 
     /// What is under way and not known to be committed.
@@ -194,6 +197,8 @@ const FIRST: usize = 8;
 /// How many migrations a message has at the most.
 const MOST: usize = 512;
 /// From how many bytes on a message is sent as it is.
-const LARGE: usize = 512 * 1024;
-const QUICK: Duration = Duration::from_millis(400);
-const SLOW: Duration = Duration::from_secs(2);
+pub(super) const LARGE: usize = 512 * 1024;
+/// How many times as many migrations the next message has at the most.
+const GROWTH: usize = 8;
+/// How long a message is to take.
+const TARGET: Duration = Duration::from_secs(2);

@@ -17,9 +17,7 @@ pub(super) struct Message {
 #[derive(Debug)]
 struct Piece {
     range: Range<usize>,
-    step: usize,
-    /// Where in the step's script it begins; none for the engine's own statements.
-    script: Option<usize>,
+    place: Place,
 }
 
 /// What the server complained about.
@@ -27,25 +25,38 @@ struct Piece {
 pub(super) struct Place {
     /// Which step of the plan.
     pub(super) step: usize,
-    /// The byte of the step's script; none where the engine's own statement failed.
-    pub(super) script: Option<usize>,
+    pub(super) text: Text,
+}
+
+/// Whose text a piece is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Text {
+    /// The engine's: the lock and the tracker.
+    Engine,
+    /// The engine's: what the script has left in the session goes.
+    Session,
+    /// The engine's on behalf of the migration: its role, its deferred constraints, its COMMIT.
+    Migration,
+    /// The migration's script, from this byte on.
+    Script(usize),
+}
+
+/// What the server counts positions in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unit {
+    /// Characters of the message.
+    Character,
+    /// Bytes: a database of encoding `SQL_ASCII` knows no characters.
+    /// <https://www.postgresql.org/docs/current/multibyte.html>
+    Byte,
 }
 
 impl Message {
-    /// Adds a statement of the engine's own, about a step.
-    pub(super) fn own(&mut self, step: usize, sql: &str) {
-        self.push(step, None, sql);
-    }
-
-    /// Adds a piece of a step's script that begins at a byte of it.
-    pub(super) fn script(&mut self, step: usize, offset: usize, sql: &str) {
-        self.push(step, Some(offset), sql);
-    }
-
-    fn push(&mut self, step: usize, script: Option<usize>, sql: &str) {
+    /// Adds text about a step.
+    pub(super) fn push(&mut self, step: usize, text: Text, sql: &str) {
         let start = self.sql.len();
         self.sql.push_str(sql);
-        self.pieces.push(Piece { range: start..self.sql.len(), step, script });
+        self.pieces.push(Piece { range: start..self.sql.len(), place: Place { step, text } });
     }
 
     pub(super) fn sql(&self) -> &str {
@@ -66,15 +77,19 @@ impl Message {
     /// The steps that it has something of.
     pub(super) fn steps(&self) -> Range<usize> {
         match (self.pieces.first(), self.pieces.last()) {
-            (Some(first), Some(last)) => first.step..last.step + 1,
+            (Some(first), Some(last)) => first.place.step..last.place.step + 1,
             _ => 0..0,
         }
     }
 
     /// Finds what failed: by the server's position, or by the number of statements that were complete.
-    pub(super) fn find(&self, error: &ServerError, completed: Option<usize>) -> Option<Place> {
+    pub(super) fn find(&self, error: &ServerError, unit: Unit, completed: Option<usize>) -> Option<Place> {
         if let Some(position) = error.position {
-            let at = offset_of_character(&self.sql, usize::try_from(position).ok()?);
+            let position = usize::try_from(position).ok()?;
+            let at = match unit {
+                Unit::Character => offset_of_character(&self.sql, position),
+                Unit::Byte => position.saturating_sub(1),
+            };
             let piece = self.pieces.iter().find(|piece| piece.range.contains(&at))?;
             return Some(piece.place(at - piece.range.start));
         }
@@ -93,7 +108,11 @@ impl Message {
 
 impl Piece {
     fn place(&self, offset: usize) -> Place {
-        Place { step: self.step, script: self.script.map(|start| start + offset) }
+        let text = match self.place.text {
+            Text::Script(start) => Text::Script(start + offset),
+            text => text,
+        };
+        Place { text, ..self.place }
     }
 
     /// Where each statement's first word stands.
@@ -109,35 +128,43 @@ mod tests {
 
     fn message() -> Message {
         let mut message = Message::default();
-        message.own(0, "BEGIN;\n");
-        message.script(0, 0, "SELECT 'é'; -- one\nSELECT 2");
-        message.own(0, "\n;\nCOMMIT;\n");
-        message.script(1, 10, "SELECT 3;");
+        message.push(0, Text::Engine, "BEGIN;\n");
+        message.push(0, Text::Script(0), "SELECT 'é'; -- one\nSELECT 2");
+        message.push(0, Text::Migration, "\n;\nCOMMIT;\n");
+        message.push(1, Text::Script(10), "SELECT 3;");
         message
     }
 
-    fn place(step: usize, script: Option<usize>) -> Option<Place> {
-        Some(Place { step, script })
+    fn place(step: usize, text: Text) -> Option<Place> {
+        Some(Place { step, text })
     }
 
     #[test]
     fn positions_count_characters_of_the_whole_message() {
-        let at =
-            |position| message().find(&ServerError { position: Some(position), ..Default::default() }, None);
-        assert_eq!(at(1), place(0, None));
-        assert_eq!(at(8), place(0, Some(0)));
-        assert_eq!(at(8 + 19), place(0, Some(20)));
-        assert_eq!(at(8 + 27 + 11 + 7), place(1, Some(17)));
+        let at = |position| {
+            let error = ServerError { position: Some(position), ..Default::default() };
+            message().find(&error, Unit::Character, None)
+        };
+        assert_eq!(at(1), place(0, Text::Engine));
+        assert_eq!(at(8), place(0, Text::Script(0)));
+        assert_eq!(at(8 + 19), place(0, Text::Script(20)));
+        assert_eq!(at(8 + 27 + 11 + 7), place(1, Text::Script(17)));
+    }
+
+    #[test]
+    fn where_there_are_no_characters_positions_count_bytes() {
+        let error = ServerError { position: Some(8 + 20), ..Default::default() };
+        assert_eq!(message().find(&error, Unit::Byte, None), place(0, Text::Script(20)));
     }
 
     #[test]
     fn completed_statements_are_counted_and_empty_ones_are_not() {
-        let after = |completed| message().find(&ServerError::default(), Some(completed));
-        assert_eq!(after(0), place(0, None));
-        assert_eq!(after(1), place(0, Some(0)));
-        assert_eq!(after(2), place(0, Some(20)));
-        assert_eq!(after(3), place(0, None));
-        assert_eq!(after(4), place(1, Some(10)));
+        let after = |completed| message().find(&ServerError::default(), Unit::Character, Some(completed));
+        assert_eq!(after(0), place(0, Text::Engine));
+        assert_eq!(after(1), place(0, Text::Script(0)));
+        assert_eq!(after(2), place(0, Text::Script(20)));
+        assert_eq!(after(3), place(0, Text::Migration));
+        assert_eq!(after(4), place(1, Text::Script(10)));
         assert_eq!(after(5), None);
     }
 }

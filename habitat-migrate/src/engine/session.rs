@@ -25,11 +25,12 @@ impl<'a, C: Client> Session<'a, C> {
     /// Sends a message that may leave a transaction open and the lock taken.
     pub(super) async fn run(&mut self, sql: &str) -> Result<Reply, Failure> {
         self.open = true;
-        let outcome = self.client.run(sql).await;
-        if let Err(Failure::Lost(_)) = outcome {
-            self.open = false;
-        }
-        outcome
+        self.client.run(sql).await
+    }
+
+    /// Whether something may be left behind.
+    pub(super) fn is_open(&self) -> bool {
+        self.open
     }
 
     /// Sends the last message, after which nothing is left behind if it succeeds.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use habitat_migrate_catalog::Migration;
 
+use super::message::Unit;
 use crate::client::{Reply, Row};
 use crate::sql::{Ident, Literal};
 
@@ -12,9 +13,11 @@ use crate::sql::{Ident, Literal};
 #[derive(Clone, Debug)]
 pub(super) struct Settings {
     pub(super) server_version: u32,
+    pub(super) unit: Unit,
     login: String,
     role: String,
     changed: Vec<(String, String)>,
+    cleaning: String,
 }
 
 /// How long statements may take, and wait for locks, where a migration does not say so itself.
@@ -26,40 +29,51 @@ pub(crate) struct Limits {
 
 impl Settings {
     /// How many columns [`Settings::columns`] has.
-    pub(super) const COLUMNS: usize = 3;
+    pub(super) const COLUMNS: usize = 4 + CLEANING.len();
 
     /// What to select beside the lock.
     pub(super) fn columns() -> String {
-        "SESSION_USER, pg_catalog.current_setting('role'), pg_catalog.current_setting('server_version_num')"
-            .to_owned()
+        let mut sql = String::from(
+            "SESSION_USER, pg_catalog.current_setting('role'), pg_catalog.current_setting('server_version_num'), \
+             pg_catalog.current_setting('server_encoding') OPERATOR(pg_catalog.=) 'SQL_ASCII'",
+        );
+        for (_, there) in CLEANING {
+            let _ = write!(sql, ", NOT EXISTS ({there})");
+        }
+        sql
     }
 
     /// Asks for what the caller has set in this session.
     pub(super) fn query() -> String {
-        "SELECT 'setting' AS habitat, s.name, s.setting FROM pg_catalog.pg_settings AS s \
+        "SELECT 'setting' AS \"habitat-migrate\", s.name, s.setting FROM pg_catalog.pg_settings AS s \
          WHERE s.source OPERATOR(pg_catalog.=) 'session';\n"
             .to_owned()
     }
 
     /// Reads the lock's row and the rows of [`Settings::query`].
     pub(super) fn read(row: &Row, reply: &Reply) -> Self {
+        let nothing_there = |n: &usize| row.is_true(2 + 4 + n);
+        let cleaning = (0..CLEANING.len()).filter(nothing_there).map(|n| CLEANING[n].0).collect();
         let changed = reply.rows("setting").map(|row| (row.text(1).to_owned(), row.text(2).to_owned()));
         Self {
             login: row.text(2).to_owned(),
             role: row.text(3).to_owned(),
             server_version: row.number(4).unwrap_or_default(),
+            unit: if row.is_true(5) { Unit::Byte } else { Unit::Character },
+            cleaning,
             // The transaction's own characteristics show up as settings, too.
             changed: changed.filter(|(name, _)| !name.starts_with("transaction_")).collect(),
         }
     }
 
-    /// The statements that undo whatever a script has set for the session.
+    /// The statements that undo whatever a script has left in the session.
     ///
     /// RESET ALL goes back to what the connection began with, and leaves the role alone.
     /// <https://www.postgresql.org/docs/current/sql-reset.html>,
     /// <https://www.postgresql.org/docs/current/sql-set-session-authorization.html>
     pub(super) fn restore(&self) -> String {
-        let mut sql = format!("SET SESSION AUTHORIZATION {};\nRESET ALL;\n", Ident(&self.login));
+        let mut sql =
+            format!("{}SET SESSION AUTHORIZATION {};\nRESET ALL;\n", self.cleaning, Ident(&self.login));
         for (name, value) in &self.changed {
             let (name, value) = (Literal(name), Literal(value));
             let _ = writeln!(sql, "SELECT pg_catalog.set_config({name}, {value}, false);");
@@ -93,3 +107,15 @@ impl Limits {
         sql
     }
 }
+
+/// What a script may leave in the session: the statement that takes it all away, and the query that tells whether the
+/// caller has some, too. Where it has, nothing is taken away.
+const CLEANING: [(&str, &str); 4] = [
+    (
+        "DISCARD TEMP;\n",
+        "SELECT FROM pg_catalog.pg_class AS c WHERE c.relnamespace OPERATOR(pg_catalog.=) pg_catalog.pg_my_temp_schema()",
+    ),
+    ("DEALLOCATE ALL;\n", "SELECT FROM pg_catalog.pg_prepared_statements"),
+    ("CLOSE ALL;\n", "SELECT FROM pg_catalog.pg_cursors AS c WHERE c.is_holdable"),
+    ("UNLISTEN *;\n", "SELECT FROM pg_catalog.pg_listening_channels()"),
+];

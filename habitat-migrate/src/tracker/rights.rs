@@ -73,7 +73,7 @@ impl Tracker {
         };
         let (migrations, log) = (table("schema_migrations"), table("schema_migrations_log"));
         format!(
-            "SELECT 'rights' AS habitat, CURRENT_USER, d.datname, n.oid IS NOT NULL, {migrations} IS NOT NULL, \
+            "SELECT 'rights' AS \"habitat-migrate\", CURRENT_USER, d.datname, n.oid IS NOT NULL, {migrations} IS NOT NULL, \
              pg_catalog.has_schema_privilege(n.oid, 'USAGE'), \
              pg_catalog.has_table_privilege({migrations}, 'SELECT'), \
              pg_catalog.has_table_privilege({migrations}, 'INSERT') AND pg_catalog.has_table_privilege({migrations}, 'UPDATE'), \
