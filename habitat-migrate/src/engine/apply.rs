@@ -173,7 +173,7 @@ enum Then {
 }
 
 /// Cuts a large script between its statements, so that a message stays small; a small one is sent as it is.
-fn pieces(script: &str) -> Vec<(usize, &str)> {
+pub(super) fn pieces(script: &str) -> Vec<(usize, &str)> {
     if script.len() <= LARGE {
         return vec![(0, script)];
     }
@@ -197,7 +197,7 @@ const FIRST: usize = 8;
 /// How many migrations a message has at the most.
 const MOST: usize = 512;
 /// From how many bytes on a message is sent as it is.
-pub(super) const LARGE: usize = 512 * 1024;
+const LARGE: usize = 512 * 1024;
 /// How many times as many migrations the next message has at the most.
 const GROWTH: usize = 8;
 /// How long a message is to take.

@@ -2,7 +2,7 @@
 
 use habitat_migrate_catalog::{Excerpt, normalise, statements};
 
-use super::apply::{Batch, LARGE};
+use super::apply::{Batch, pieces};
 use super::message::{Place, Text};
 use super::{Outcome, WRITE};
 use crate::client::{Client, Failure, ServerError};
@@ -138,23 +138,29 @@ impl<C: Client> Batch<'_, '_, C> {
 
     /// Finds the statement that failed, for a client that does not tell: runs them one by one, and rolls back.
     ///
-    /// Under the lock that was kept; not where that would take long, or would not fail again. A script that has
-    /// ended its own transaction would do so once more.
+    /// Under the lock that was kept; not what would not fail again. A script that has ended its own
+    /// transaction would do so once more.
     async fn replay(&mut self, error: &ServerError) -> Option<Place> {
         let step = self.steps.get(self.committed)?;
         let passing = ["57014", "55P03", "40P01", "40001"].contains(&error.code.as_str());
-        if passing || step.migration.script().len() > LARGE || error.message.contains(ENDED) {
+        if passing || error.message.contains(ENDED) {
             return None;
         }
         let script = normalise(step.migration.script());
+        // What earlier messages held did not fail, and goes in large pieces again.
+        let start = self.message.script_start(self.committed).unwrap_or(script.len());
         self.run.session.run(&self.run.goal.limits.prepare(step.migration)).await.ok()?;
-        for statement in statements(&script).ok()?.iter().filter(|statement| !statement.is_empty()) {
-            match self.run.session.run(&script[statement.range()]).await {
+        for (_, piece) in pieces(&script[..start]) {
+            self.run.session.run(piece).await.ok()?;
+        }
+        let rest = &script[start..];
+        for statement in statements(rest).ok()?.iter().filter(|statement| !statement.is_empty()) {
+            match self.run.session.run(&rest[statement.range()]).await {
                 Ok(_) => {}
                 Err(Failure::Server { error: again, .. })
                     if (&again.code, &again.message) == (&error.code, &error.message) =>
                 {
-                    let text = Text::Script(statement.code().start);
+                    let text = Text::Script(start + statement.code().start);
                     return Some(Place { step: self.committed, text });
                 }
                 Err(_) => break,

@@ -82,6 +82,14 @@ impl Message {
         }
     }
 
+    /// From which byte on it holds a step's script.
+    pub(super) fn script_start(&self, step: usize) -> Option<usize> {
+        self.pieces.iter().filter(|piece| piece.place.step == step).find_map(|piece| match piece.place.text {
+            Text::Script(start) => Some(start),
+            _ => None,
+        })
+    }
+
     /// Finds what failed: by the server's position, or by the number of statements that were complete.
     pub(super) fn find(&self, error: &ServerError, unit: Unit, completed: Option<usize>) -> Option<Place> {
         if let Some(position) = error.position {
