@@ -12,7 +12,7 @@ use crate::lock::{BEGIN, Lock, STANDARD_STRINGS};
 use crate::plan::{Apply, Plan};
 use crate::policy::{NewerDatabase, Patience, Policy};
 use crate::report::Report;
-use crate::tracker::{COLUMNS, Probe, Rights, Standing, Tracker};
+use crate::tracker::{COLUMNS, Probe, Probed, Rights, Standing, Tracker};
 
 mod apply;
 mod failure;
@@ -142,8 +142,8 @@ impl<'a, C: Client> Run<'a, C> {
             Err(failure) => return Err(self.tracker_failure("read the tracker", failure).await),
         };
         match self.goal.tracker.probed(catalog, &reply) {
-            Some((_, _, true)) => Err(Cause::InTransaction),
-            Some((probe, standing, false)) => Ok((probe, standing)),
+            Some(probed) if probed.in_transaction => Err(Cause::InTransaction),
+            Some(Probed { probe, standing, .. }) => Ok((probe, standing)),
             None => Err(Cause::ConnectionLost {
                 words: "the server did not answer the question".to_owned(),
                 under_way: Vec::new(),

@@ -4,10 +4,8 @@
 //! that stands first on the search path must not be called in their place.
 //! <https://www.postgresql.org/docs/current/ddl-schemas.html#DDL-SCHEMAS-PATH>
 
-use std::fmt::Write as _;
-
 use chrono::DateTime;
-use habitat_migrate_catalog::{Catalog, Compatibility, MigrationId, Version};
+use habitat_migrate_catalog::{Catalog, Compatibility, Context, MigrationId, Version};
 
 use crate::client::{Reply, Row};
 use crate::history::{History, Record, State};
@@ -44,6 +42,15 @@ pub(crate) enum Standing {
     Writable,
     /// It only replays another server's, or `default_transaction_read_only` is on.
     ReadOnly,
+}
+
+/// What the first question of a run found out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Probed {
+    pub(crate) probe: Probe,
+    pub(crate) standing: Standing,
+    /// Whether the caller has begun a transaction.
+    pub(crate) in_transaction: bool,
 }
 
 /// The columns that [`Tracker::history`] reads; a table that lacks one is somebody else's.
@@ -87,58 +94,51 @@ impl Tracker {
     /// function that runs such a query within a SELECT.
     /// <https://www.postgresql.org/docs/current/functions-xml.html#FUNCTIONS-XML-MAPPING>
     pub(crate) fn probe(&self, catalog: &Catalog) -> String {
-        let verdict = self.verdict(catalog);
+        let ends = self.ends(catalog);
         format!(
-            "SELECT 'probe' AS \"habitat-migrate\", CASE WHEN pg_catalog.to_regclass({table}) IS NOT NULL THEN \
-             pg_catalog.query_to_xml({verdict}, false, true, '')::pg_catalog.text END, \
-             pg_catalog.current_setting('transaction_read_only') OPERATOR(pg_catalog.=) 'on', \
-             pg_catalog.transaction_timestamp() OPERATOR(pg_catalog.<>) pg_catalog.statement_timestamp();\n",
+            "SELECT 'probe' AS \"habitat-migrate\", CASE WHEN pg_catalog.to_regclass({table}) IS NOT NULL \
+             THEN pg_catalog.query_to_xml({ends}, false, true, '') END, \
+             pg_catalog.current_setting('transaction_read_only'), \
+             pg_catalog.transaction_timestamp(), pg_catalog.statement_timestamp();\n",
             table = Literal(&self.table),
-            verdict = Literal(&verdict),
+            ends = Literal(&ends),
         )
     }
 
-    /// One row of text: how many contexts are as the catalog has them, how many migrations are newer,
-    /// and whether one of those is breaking.
+    /// For each context the row that the catalog's last one must be, and those beyond it.
     ///
     /// It costs the same however many migrations there are: each row carries the digest over its
-    /// context's rows up to it, and its foreign key to the row before it keeps rows from
-    /// being taken out in between.
-    fn verdict(&self, catalog: &Catalog) -> String {
-        let mut sql = String::from(
-            "SELECT pg_catalog.concat(pg_catalog.count(m.ordinal), ' ', pg_catalog.sum(n.newer), ' ', \
-             pg_catalog.bool_or(n.breaking)) AS v FROM (VALUES ",
-        );
-        if wanted(catalog).next().is_none() {
-            sql.push_str("(''::pg_catalog.text, 0, ''::pg_catalog.text)");
+    /// context's rows up to it, and its foreign key to the row before it keeps rows from being taken out
+    /// in between. No function and no aggregate: a boot comes on a new connection, where every name that is
+    /// looked up for the first time costs as much as a row.
+    fn ends(&self, catalog: &Catalog) -> String {
+        let row = |(n, context): (usize, &Context)| {
+            format!(
+                "SELECT {n} AS c, m.ordinal AS o, m.digest AS d, m.state AS s, m.breaking AS b FROM {table} AS m \
+                 WHERE m.context OPERATOR(pg_catalog.=) {name} AND m.ordinal OPERATOR(pg_catalog.>=) {count}",
+                table = self.table,
+                name = Literal(context.name()),
+                count = context.count(),
+            )
+        };
+        let rows: Vec<String> = wanted(catalog).enumerate().map(row).collect();
+        match rows.is_empty() {
+            // A catalog without versioned migrations has no end.
+            true => format!("SELECT m.ordinal AS o FROM {} AS m WHERE false", self.table),
+            false => rows.join(" UNION ALL "),
         }
-        for (n, context) in wanted(catalog).enumerate() {
-            let comma = if n > 0 { ", " } else { "" };
-            let (name, count, digest) = (Literal(context.name()), context.count(), context.digest());
-            let _ = write!(sql, "{comma}({name}::pg_catalog.text, {count}, '{digest}'::pg_catalog.text)");
-        }
-        let table = &self.table;
-        let _ = write!(
-            sql,
-            ") AS w (context, ordinal, digest) LEFT JOIN {table} AS m \
-             ON m.context OPERATOR(pg_catalog.=) w.context AND m.ordinal OPERATOR(pg_catalog.=) w.ordinal \
-             AND m.digest OPERATOR(pg_catalog.=) w.digest AND m.state OPERATOR(pg_catalog.=) 'applied' \
-             CROSS JOIN LATERAL (SELECT pg_catalog.count(*) AS newer, \
-             pg_catalog.bool_or(l.breaking OR l.state OPERATOR(pg_catalog.<>) 'applied') AS breaking FROM {table} AS l \
-             WHERE l.context OPERATOR(pg_catalog.=) w.context AND l.ordinal OPERATOR(pg_catalog.>) w.ordinal) AS n"
-        );
-        sql
     }
 
     /// Reads what [`Tracker::probe`] returned; none if the reply has no such row.
-    pub(crate) fn probed(&self, catalog: &Catalog, reply: &Reply) -> Option<(Probe, Standing, bool)> {
+    pub(crate) fn probed(&self, catalog: &Catalog, reply: &Reply) -> Option<Probed> {
         let row = reply.first("probe")?;
-        let standing = if row.is_true(2) { Standing::ReadOnly } else { Standing::Writable };
         let probe = match row.value(1) {
             None => Probe::Absent,
-            Some(xml) => read_verdict(xml, wanted(catalog).count()).unwrap_or(Probe::Different),
+            Some(xml) => read_ends(catalog, xml),
         };
-        Some((probe, standing, row.is_true(3)))
+        let standing = if row.text(2) == "on" { Standing::ReadOnly } else { Standing::Writable };
+        // Outside of a transaction each message begins one of its own, at the time at which it arrives.
+        Some(Probed { probe, standing, in_transaction: row.value(3) != row.value(4) })
     }
 
     /// All rows, in the order in which they were applied.
@@ -288,7 +288,7 @@ pub(crate) const ENDED: &str = "the script ended its own transaction";
 const LIBRARY: &str = concat!("habitat-migrate ", env!("CARGO_PKG_VERSION"));
 
 /// The contexts with versioned migrations.
-fn wanted(catalog: &Catalog) -> impl Iterator<Item = &habitat_migrate_catalog::Context> {
+fn wanted(catalog: &Catalog) -> impl Iterator<Item = &Context> {
     catalog.contexts().iter().filter(|context| context.count() > 0)
 }
 
@@ -297,15 +297,31 @@ fn micros(column: &str) -> String {
     format!("(EXTRACT(epoch FROM {column}) OPERATOR(pg_catalog.*) 1000000)::pg_catalog.int8")
 }
 
-fn read_verdict(xml: &str, contexts: usize) -> Option<Probe> {
-    let (_, rest) = xml.split_once("<v>")?;
-    let (verdict, _) = rest.split_once("</v>")?;
-    let mut words = verdict.split(' ');
-    let matching: usize = words.next()?.parse().ok()?;
-    let newer = words.next()?.parse().ok()?;
-    let breaking = words.next()?.starts_with('t');
-    let compatibility = if breaking { Compatibility::Breaking } else { Compatibility::Compatible };
-    Some(if matching == contexts { Probe::Current { newer, compatibility } } else { Probe::Different })
+/// Compares the rows of [`Tracker::ends`] with the catalog.
+fn read_ends(catalog: &Catalog, xml: &str) -> Probe {
+    let mut matching = 0;
+    let mut newer = 0;
+    let mut compatibility = Compatibility::Compatible;
+    for row in xml.split("</row>") {
+        let value = |name: &str| {
+            let (_, rest) = row.split_once(&format!("<{name}>"))?;
+            rest.split_once(&format!("</{name}>")).map(|(value, _)| value)
+        };
+        let number = |name| value(name).and_then(|value| value.parse::<usize>().ok());
+        let (Some(context), Some(ordinal)) = (number("c"), number("o")) else { continue };
+        let Some(context) = wanted(catalog).nth(context) else { return Probe::Different };
+        let applied = value("s") == Some("applied");
+        if ordinal > context.count() {
+            newer += 1;
+            if !applied || value("b") != Some("false") {
+                compatibility = Compatibility::Breaking;
+            }
+        } else if applied && value("d") == Some(context.digest().to_string().as_str()) {
+            matching += 1;
+        }
+    }
+    let current = matching == wanted(catalog).count();
+    if current { Probe::Current { newer, compatibility } } else { Probe::Different }
 }
 
 fn record(row: &Row) -> Record {
