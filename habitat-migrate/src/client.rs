@@ -64,7 +64,8 @@ pub trait Client: Send {
 
 /// The reply to a simple-query message: the rows that the library asked for, and a count.
 ///
-/// A script may return rows, too. Only results whose first column has the engine's own name are kept.
+/// A script may return rows, too. Only results whose first column has the engine's own name are kept; the blocking
+/// driver itself holds all rows of a message until it is complete.
 #[derive(Debug, Default)]
 pub struct Reply {
     rows: Vec<Row>,

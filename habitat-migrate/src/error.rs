@@ -233,7 +233,7 @@ impl fmt::Display for Cause {
                 None => write!(f, "table {table} is not habitat-migrate's; nothing was written to it"),
             },
             Self::ReadOnly { pending } => {
-                write!(f, "{} migrations are pending and the server takes no writes: ", pending.len())?;
+                f.write_str("the server takes no writes, and there is something to apply: ")?;
                 list(pending, f)
             }
             Self::LockTimeout { waited, holder } => {
@@ -332,7 +332,7 @@ impl Cause {
             Self::ForeignTracker { .. } => {
                 "give the tracker a schema of its own with `Migrator::schema`".to_owned()
             }
-            Self::ReadOnly { .. } => "migrate on the primary, then start this program again".to_owned(),
+            Self::ReadOnly { .. } => "migrate on the primary, or, if this is the primary, without default_transaction_read_only".to_owned(),
             Self::LockTimeout { .. } => {
                 "wait for that process, or end it with pg_terminate_backend; no lock outlives its session".to_owned()
             }

@@ -145,8 +145,12 @@ impl Migrator {
 
     /// Applies everything that is pending: returns a [`Report`] for a `postgres::Client`, a future of one for a `tokio_postgres::Client`.
     ///
-    /// Nothing to do costs one round trip, and needs no right but SELECT on the tracker. Each migration
-    /// commits together with its record, or leaves nothing. Any number of processes may do this at once.
+    /// Nothing to do costs one round trip, and needs no right but SELECT on the tracker; two, where a policy or
+    /// `accepts` lets a difference pass. Each migration commits together with its record, or leaves nothing. Any
+    /// number of processes may do this at once.
+    ///
+    /// What scripts leave in the session is undone, and what the caller had set comes back, apart from
+    /// settings with a dot in their name (`app.tenant`), which the server does not list: set those afterwards.
     ///
     /// # Errors
     ///
@@ -156,6 +160,10 @@ impl Migrator {
     ///
     /// The future may be dropped at any time. The message that is under way is completed by the server or
     /// rolled back; the lock is given back and no transaction stays open.
+    ///
+    /// # Panics
+    ///
+    /// With `tokio-postgres`, while waiting for another process, on a runtime without its timer.
     pub fn migrate<'a, C: Client>(&'a self, client: &'a mut C) -> C::Outcome<'a, Result<Report>> {
         let span = tracing::info_span!("migrate", schema = %self.schema);
         C::complete(Box::pin(async move { engine::migrate(&self.goal()?, client).await }.instrument(span)))
@@ -243,7 +251,9 @@ impl Migrator {
     /// # Errors
     ///
     /// [`ErrorKind::Tracker`](crate::ErrorKind::Tracker) where it may not be read,
-    /// [`ErrorKind::ForeignTracker`](crate::ErrorKind::ForeignTracker) where it is another tool's.
+    /// [`ErrorKind::ForeignTracker`](crate::ErrorKind::ForeignTracker) where it is another tool's,
+    /// [`ErrorKind::InTransaction`](crate::ErrorKind::InTransaction),
+    /// [`ErrorKind::ConnectionLost`](crate::ErrorKind::ConnectionLost).
     pub fn history<'a, C: Client>(&'a self, client: &'a mut C) -> C::Outcome<'a, Result<History>> {
         C::complete(Box::pin(async move { engine::history(&self.goal()?, client).await }))
     }
