@@ -17,10 +17,20 @@ pub(crate) struct Outcome {
     pub(crate) case: Case,
     pub(crate) name: &'static str,
     pub(crate) role: Role,
-    /// On the wire, once.
-    pub(crate) stats: Stats,
+    /// What passed on the wire in each run through a proxy.
+    pub(crate) wire: Vec<Stats>,
     /// At each distance.
     pub(crate) times: Vec<(Distance, Samples)>,
+}
+
+impl Outcome {
+    /// The run with the median number of round trips. Most contenders need the same number in every run, but a driver
+    /// that closes a statement without waiting for the answer sometimes seems to wait for it.
+    pub(crate) fn typical_wire(&self) -> Option<&Stats> {
+        let mut sorted: Vec<_> = self.wire.iter().collect();
+        sorted.sort_by_key(|stats| stats.round_trips);
+        sorted.get(sorted.len().saturating_sub(1) / 2).copied()
+    }
 }
 
 /// The times of one contender in one scenario.
@@ -53,29 +63,30 @@ impl Samples {
 
 /// Measures every case at every distance with everybody who takes part.
 pub(crate) fn run(server: &Server, contenders: &[Contender], extent: Extent) -> Result<Vec<Outcome>> {
-    let counting = server.proxy(Duration::ZERO)?;
     let mut outcomes = Vec::new();
     for case in extent.cases() {
         eprintln!("{case:?}");
         let scripts = Script::first(case.count);
         let mut entries = Vec::new();
         for contender in contenders.iter().filter(|contender| contender.takes_part(case.goal)) {
-            entries.push(Entry::prepare(server, contender, case, &scripts, &counting)?);
+            entries.push(Entry::prepare(server, contender, case, &scripts)?);
         }
         for &distance in extent.distances() {
             let proxy = distance.latency().map(|latency| server.proxy(latency)).transpose()?;
-            let mut samples = vec![Samples::default(); entries.len()];
+            let everybody = entries.len();
+            let mut samples = vec![Samples::default(); everybody];
             for round in 0..extent.rounds(case) {
                 // Everybody comes first in some round.
-                for at in (0..entries.len()).map(|at| (at + round) % entries.len()) {
+                for at in (0..everybody).map(|at| (at + round) % everybody) {
                     if samples[at].total() < BUDGET {
                         samples[at].push(entries[at].time(server, proxy.as_ref())?);
                     }
                 }
             }
             for (entry, samples) in entries.iter_mut().zip(samples) {
-                let (median, len) = (samples.median(), samples.len());
-                eprintln!("  {distance:?} {}: {median:?}, median of {len}", entry.outcome.name);
+                let (name, median, len) = (entry.outcome.name, samples.median(), samples.len());
+                let trips = entry.outcome.typical_wire().map_or(0, |stats| stats.round_trips);
+                eprintln!("  {distance:?} {name}: {median:?}, median of {len}, {trips} round trips");
                 entry.outcome.times.push((distance, samples));
             }
         }
@@ -93,44 +104,33 @@ struct Entry {
 }
 
 impl Entry {
-    fn prepare(
-        server: &Server,
-        contender: &Contender,
-        case: Case,
-        scripts: &[Script],
-        counting: &Proxy,
-    ) -> Result<Self> {
+    fn prepare(server: &Server, contender: &Contender, case: Case, scripts: &[Script]) -> Result<Self> {
         let loaded = (contender.load)(scripts)?;
         let migrated = match case.goal {
             Goal::FirstBoot => None,
             Goal::NothingToDo => Some(migrated(server, contender.role, loaded.as_ref())?),
         };
         let (name, role) = (contender.name, contender.role);
-        let outcome = Outcome { case, name, role, stats: Stats::default(), times: Vec::new() };
-        let mut entry = Self { loaded, migrated, outcome };
-        entry.outcome.stats = entry.count(server, counting)?;
-        let Stats { round_trips, bytes_to_client, .. } = entry.outcome.stats;
-        eprintln!("  {name}: {round_trips} round trips, {bytes_to_client} bytes");
-        Ok(entry)
-    }
-
-    /// What passes on the wire during the migration call.
-    fn count(&self, server: &Server, proxy: &Proxy) -> Result<Stats> {
-        self.with_session(server, Some(proxy), |session| {
-            proxy.reset();
-            session.migrate()?;
-            // Before the session says good-bye.
-            Ok(proxy.stats())
+        Ok(Self {
+            loaded,
+            migrated,
+            outcome: Outcome { case, name, role, wire: Vec::new(), times: Vec::new() },
         })
     }
 
-    /// How long the migration call takes.
-    fn time(&self, server: &Server, proxy: Option<&Proxy>) -> Result<Duration> {
-        self.with_session(server, proxy, |session| {
+    /// How long the migration call takes; what passed on the wire is kept.
+    fn time(&mut self, server: &Server, proxy: Option<&Proxy>) -> Result<Duration> {
+        let (took, stats) = self.with_session(server, proxy, |session| {
+            if let Some(proxy) = proxy {
+                proxy.reset();
+            }
             let start = Instant::now();
             session.migrate()?;
-            Ok(start.elapsed())
-        })
+            // Before the session says good-bye.
+            Ok((start.elapsed(), proxy.map(Proxy::stats)))
+        })?;
+        self.outcome.wire.extend(stats);
+        Ok(took)
     }
 
     /// Connects to the migrated database, or to a new one; the latter goes after `call`.

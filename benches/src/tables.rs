@@ -70,8 +70,9 @@ impl<'a> View<'a> {
         let mut table = Table::new(std::iter::once(String::new()).chain(trips).chain(bytes));
         for name in &self.names {
             let outcomes: Vec<_> = self.cases.iter().filter_map(|&case| self.get(case, name)).collect();
-            let trips = outcomes.iter().map(|outcome| thousands(outcome.stats.round_trips));
-            let bytes = outcomes.iter().map(|outcome| thousands(outcome.stats.bytes_to_client));
+            let wire: Vec<_> = outcomes.iter().filter_map(|outcome| outcome.typical_wire()).collect();
+            let trips = wire.iter().map(|stats| thousands(stats.round_trips));
+            let bytes = wire.iter().map(|stats| thousands(stats.bytes_to_client));
             table.push(std::iter::once((*name).to_owned()).chain(trips).chain(bytes));
         }
         table
