@@ -11,7 +11,7 @@ use postgres::{Client, NoTls};
 use support::{catalog, database, in_child, leftovers, migrate_and_print, numbered, program, value};
 
 /// Few enough to be quick, enough for several messages.
-const COUNT: usize = 12;
+const COUNT: usize = 18;
 
 fn proxy() -> Proxy {
     let server = Server::shared().expect("a server");

@@ -230,3 +230,16 @@ fn a_client_inside_of_a_transaction_is_refused_and_its_transaction_goes_on() {
     assert!(value::<bool>(&mut client, "SELECT to_regclass('mine') IS NOT NULL"));
     assert!(value::<bool>(&mut client, "SELECT to_regclass('schema_migrations') IS NULL"));
 }
+
+#[test]
+fn a_script_that_removes_its_own_record_is_not_applied() {
+    let scripts = [
+        ("01_t", "CREATE TABLE t (id int)"),
+        ("02_sly", "DELETE FROM schema_migrations WHERE version = '02_sly'"),
+    ];
+    with_each_client("", &unchecked(&scripts), |client, outcome| {
+        let error = outcome.unwrap_err();
+        assert_eq!(error.report().applied().len(), 1, "{error:?}");
+        assert_eq!(value::<i64>(client, "SELECT count(*) FROM schema_migrations"), 1);
+    });
+}

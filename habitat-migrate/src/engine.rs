@@ -269,6 +269,7 @@ impl<'a, C: Client> Run<'a, C> {
                 prelude.push_str(&self.goal.tracker.create_schema());
             }
             prelude.push_str(&self.goal.tracker.create());
+            prelude.push_str(LATER);
             prelude.push_str("COMMIT;\n");
         }
         Batch::new(self, &steps, settings, prelude, creates).apply_all().await
@@ -330,6 +331,13 @@ impl<'a, C: Client> Run<'a, C> {
         reply.first("rights").map(Rights::read)
     }
 }
+
+/// Makes a commit that is not the last one of its message.
+///
+/// Nobody hears of it before the last one, which waits for the disk and for standbys as configured,
+/// and with it for all before it: the log is written in order.
+/// <https://www.postgresql.org/docs/current/wal-async-commit.html>
+const LATER: &str = "SET LOCAL synchronous_commit = off;\n";
 
 /// What a run was doing that a login may lack the right to, though it may read the tracker.
 const WRITE: &str = "write the tracker";

@@ -195,7 +195,7 @@ impl Tracker {
              \x20 state pg_catalog.text COLLATE pg_catalog.\"C\" NOT NULL,\n\
              \x20 checksum pg_catalog.text COLLATE pg_catalog.\"C\" NOT NULL,\n\
              \x20 breaking pg_catalog.bool NOT NULL DEFAULT false,\n\
-             \x20 run_order pg_catalog.int8 GENERATED ALWAYS AS IDENTITY UNIQUE,\n\
+             \x20 run_order pg_catalog.int8 GENERATED ALWAYS AS IDENTITY,\n\
              \x20 ordinal pg_catalog.int4 NOT NULL,\n\
              \x20 follows pg_catalog.int4,\n\
              \x20 digest pg_catalog.text COLLATE pg_catalog.\"C\" NOT NULL,\n\
@@ -218,7 +218,8 @@ impl Tracker {
              \x20 role pg_catalog.text NOT NULL DEFAULT SESSION_USER,\n\
              \x20 client pg_catalog.inet DEFAULT pg_catalog.inet_client_addr(),\n\
              \x20 application pg_catalog.text DEFAULT pg_catalog.current_setting('application_name'),\n\
-             \x20 library pg_catalog.text NOT NULL\n\
+             \x20 library pg_catalog.text NOT NULL,\n\
+             \x20 CHECK (event OPERATOR(pg_catalog.<>) 'apply' OR execution_time IS NOT NULL)\n\
              );\n\
              COMMENT ON TABLE {log} IS 'habitat-migrate, format 1: everything that was done, append-only';\n"
         )
@@ -244,27 +245,26 @@ impl Tracker {
 
     /// Records that a migration is done, if its transaction is still the one that it began in; else it fails.
     ///
-    /// The row's `xmin` is the transaction that inserted it.
+    /// The row's `xmin` is the transaction that inserted it; where that is another one, `ENDED` is no number.
+    /// The log takes no apply without a time, so a record that the script has removed fails it, too.
     /// <https://www.postgresql.org/docs/current/ddl-system-columns.html>
     pub(crate) fn finish(&self, step: &Apply<'_>) -> String {
         format!(
-            "WITH done AS (UPDATE {table} AS m SET state = 'applied', \
-             execution_time = pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) m.deployed_at \
+            "UPDATE {table} AS m SET execution_time = pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) m.deployed_at, \
+             state = pg_catalog.left('applied', CASE WHEN m.xmin OPERATOR(pg_catalog.=) \
+             pg_catalog.pg_current_xact_id_if_assigned()::pg_catalog.xid THEN '7' ELSE '{ENDED}' END::pg_catalog.int4) \
              WHERE m.context OPERATOR(pg_catalog.=) {context} AND m.version OPERATOR(pg_catalog.=) {version} \
-             AND m.xmin OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id_if_assigned()::pg_catalog.xid \
-             RETURNING m.context, m.version, m.checksum, m.execution_time), \
-             logged AS (INSERT INTO {log} (event, context, version, checksum, execution_time, library) \
-             SELECT 'apply', d.context, d.version, d.checksum, d.execution_time, '{library}' FROM done AS d \
-             RETURNING execution_time) \
-             SELECT 'applied' AS \"habitat-migrate\", pg_catalog.max({micros}), \
-             CASE WHEN pg_catalog.count(*) OPERATOR(pg_catalog.=) 1 THEN '1' ELSE '{ENDED}' END::pg_catalog.int4 \
-             FROM logged AS d;\n",
+             RETURNING 'applied' AS \"habitat-migrate\", {micros};\n\
+             INSERT INTO {log} (event, context, version, checksum, execution_time, library) \
+             VALUES ('apply', {context}, {version}, '{checksum}', (SELECT m.execution_time FROM {table} AS m \
+             WHERE m.context OPERATOR(pg_catalog.=) {context} AND m.version OPERATOR(pg_catalog.=) {version}), '{library}');\n",
             table = self.table,
             log = self.log,
             context = Literal(step.migration.context()),
             version = Literal(step.migration.version().as_str()),
+            checksum = step.migration.checksum(),
             library = LIBRARY,
-            micros = micros("d.execution_time"),
+            micros = micros("m.execution_time"),
         )
     }
 

@@ -6,7 +6,7 @@ use habitat_migrate_catalog::{normalise, statements};
 
 use super::message::{Message, Text};
 use super::settings::Settings;
-use super::{Outcome, Run, is_held, millis, names};
+use super::{LATER, Outcome, Run, is_held, millis, names};
 use crate::client::{Client, Reply};
 use crate::error::Cause;
 use crate::event::Event;
@@ -93,9 +93,7 @@ impl<'r, 'a, C: Client> Batch<'r, 'a, C> {
         self.message.push(n, Text::Session, &self.settings.restore());
         self.message.push(n, Text::Engine, &self.run.goal.tracker.finish(step));
         if !closes {
-            // Nobody hears of this commit before the message's last one, which waits for the disk and for
-            // standbys as configured, and with it for all before it: the log is written in order.
-            self.message.push(n, Text::Engine, "SET LOCAL synchronous_commit = off;\n");
+            self.message.push(n, Text::Engine, LATER);
         }
         self.message.push(n, Text::Migration, "COMMIT;\n");
     }
@@ -193,7 +191,7 @@ pub(super) fn pieces(script: &str) -> Vec<(usize, &str)> {
 }
 
 /// How many migrations the first message has.
-const FIRST: usize = 8;
+const FIRST: usize = 16;
 /// How many migrations a message has at the most.
 const MOST: usize = 512;
 /// From how many bytes on a message is sent as it is.
