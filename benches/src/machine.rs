@@ -30,7 +30,9 @@ pub(crate) fn describe(server: Option<&Server>) -> Result<String> {
             server.ask("SELECT pg_catalog.current_setting('server_version')")?
         ));
         let durable = server.ask("SELECT pg_catalog.current_setting('fsync')")?;
-        parts.push(format!("fsync {durable}"));
+        let folder = server.ask("SELECT pg_catalog.current_setting('data_directory')")?;
+        let place = if folder.starts_with("/dev/shm") { "in memory" } else { "on a disk" };
+        parts.push(format!("fsync {durable}, its data {place}"));
     }
     let crates: Vec<_> =
         CRATES.iter().filter_map(|name| Some(format!("{name} {}", locked_version(name)?))).collect();

@@ -3,7 +3,8 @@
 //! `cargo run -p habitat-benches --release` starts one durable PostgreSQL server, runs every scenario with every
 //! contender, directly and through a proxy that counts round trips and adds latency, and writes the tables to
 //! `docs/benchmarks.md`. With `--embed` it measures instead how long the macros compile, with `--quick` only the
-//! scenarios that take no more than seconds, printed and not written.
+//! scenarios that take no more than seconds, printed and not written. With `HABITAT_BENCH_MEMORY` set, the server's data is on a
+//! memory file system: on a machine whose disk is shared, that tells more than a disk that is fast now and slow then.
 
 mod contender;
 mod contenders;

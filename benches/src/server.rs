@@ -10,6 +10,9 @@ use postgres::{Client, Config, NoTls};
 
 use crate::Result;
 
+/// Puts the server's data on a memory file system, for machines whose disk is shared with others.
+const MEMORY: &str = "HABITAT_BENCH_MEMORY";
+
 /// A durable server of the benchmark's own, or the one that `HABITAT_TEST_DATABASE_URL` names.
 pub(crate) struct Server {
     address: Address,
@@ -23,7 +26,14 @@ impl Server {
         let (config, own) = match std::env::var("HABITAT_TEST_DATABASE_URL") {
             Ok(url) => (url.parse()?, None),
             Err(_) => {
-                let own = testing::Server::builder().durable().start()?;
+                let own = match std::env::var_os(MEMORY) {
+                    None => testing::Server::builder().durable().start()?,
+                    Some(_) => {
+                        let durable = ["fsync", "synchronous_commit", "full_page_writes"];
+                        let builder = testing::Server::builder();
+                        durable.iter().fold(builder, |builder, name| builder.setting(*name, "on")).start()?
+                    }
+                };
                 (own.config(), Some(own))
             }
         };
