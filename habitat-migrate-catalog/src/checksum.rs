@@ -17,7 +17,7 @@ impl Checksum {
     /// Computes the checksum of a script's text.
     pub fn of(text: &str) -> Self {
         let mut hasher = Sha256::new();
-        let body = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let body = text.trim_start_matches('\u{feff}');
         let body = body.trim_end_matches(['\n', '\r']);
         for piece in lines_without_ends(body) {
             hasher.update(piece.as_bytes());
@@ -131,7 +131,7 @@ impl fmt::Debug for Digest {
 /// What the checksum calls the same text is thereby the same to the server, also inside of a
 /// function's body. The number of lines, and the columns within them, stay as they are in the file.
 pub fn normalise(text: &str) -> Cow<'_, str> {
-    let body = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let body = text.trim_start_matches('\u{feff}');
     if !body.contains('\r') {
         return Cow::Borrowed(body);
     }
