@@ -26,7 +26,7 @@ docs:
 
 # Any combination of features compiles (needs cargo-hack).
 powerset:
-    cargo hack check --feature-powerset --no-dev-deps --exclude-features default -p habitat-migrate -p habitat-migrate-catalog
+    cargo hack check --feature-powerset --exclude-features default -p habitat-migrate -p habitat-migrate-catalog
 
 # At most ten crates on top of what tokio-postgres brings.
 budget:
