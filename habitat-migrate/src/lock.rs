@@ -77,7 +77,7 @@ impl Lock {
             "SELECT pg_catalog.pg_advisory_unlock({}) FROM pg_catalog.pg_locks AS l \
              WHERE l.pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid() AND {} LIMIT 1;\n",
             self.key,
-            self.is_this("l"),
+            self.is_this(),
         )
     }
 
@@ -89,7 +89,7 @@ impl Lock {
              COALESCE(a.xact_start, a.backend_start)) OPERATOR(pg_catalog.*) 1000000)::pg_catalog.int8 \
              FROM pg_catalog.pg_locks AS l LEFT JOIN pg_catalog.pg_stat_activity AS a \
              ON a.pid OPERATOR(pg_catalog.=) l.pid WHERE l.granted AND {} LIMIT 1;\n",
-            self.is_this("l"),
+            self.is_this(),
         )
     }
 
@@ -103,17 +103,17 @@ impl Lock {
         })
     }
 
-    /// `pg_locks` shows a key of 64 bits as two halves.
+    /// Whether row `l` of `pg_locks` is this lock; a key of 64 bits is shown there as two halves.
     /// <https://www.postgresql.org/docs/current/view-pg-locks.html>
-    fn is_this(self, alias: &str) -> String {
+    fn is_this(self) -> String {
         let bits = u64::from_be_bytes(self.key.to_be_bytes());
         let (high, low) = (bits >> 32, bits & 0xffff_ffff);
         format!(
-            "{alias}.locktype OPERATOR(pg_catalog.=) 'advisory' \
-             AND {alias}.classid OPERATOR(pg_catalog.=) {high}::pg_catalog.oid \
-             AND {alias}.objid OPERATOR(pg_catalog.=) {low}::pg_catalog.oid \
-             AND {alias}.objsubid OPERATOR(pg_catalog.=) 1 \
-             AND {alias}.database OPERATOR(pg_catalog.=) (SELECT d.oid FROM pg_catalog.pg_database AS d \
+            "l.locktype OPERATOR(pg_catalog.=) 'advisory' \
+             AND l.classid OPERATOR(pg_catalog.=) {high}::pg_catalog.oid \
+             AND l.objid OPERATOR(pg_catalog.=) {low}::pg_catalog.oid \
+             AND l.objsubid OPERATOR(pg_catalog.=) 1 \
+             AND l.database OPERATOR(pg_catalog.=) (SELECT d.oid FROM pg_catalog.pg_database AS d \
              WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database())"
         )
     }
