@@ -99,7 +99,7 @@ fn a_failure_is_in_the_log() {
     let database = database();
     let mut client = database.connect().unwrap();
     Migrator::new(catalog("app", [GOOD, ("02_x.sql", "SELECT 1 / 0")])).migrate(&mut client).unwrap_err();
-    let log = "SELECT string_agg(concat_ws(' ', event, version, detail), '; ' ORDER BY id) FROM schema_migrations_log";
+    let log = "SELECT string_agg(concat_ws(' ', event, version, detail), '; ' ORDER BY id) FROM schema_migrations_log WHERE version IS NOT NULL";
     assert_eq!(value::<String>(&mut client, log), "apply 01_good; failure 02_x division by zero (22012)");
 }
 
@@ -232,14 +232,13 @@ fn a_client_inside_of_a_transaction_is_refused_and_its_transaction_goes_on() {
 }
 
 #[test]
-fn a_script_that_removes_its_own_record_is_not_applied() {
+fn a_script_cannot_remove_its_own_record() {
     let scripts = [
         ("01_t", "CREATE TABLE t (id int)"),
         ("02_sly", "DELETE FROM schema_migrations WHERE version = '02_sly'"),
     ];
     with_each_client("", &unchecked(&scripts), |client, outcome| {
-        let error = outcome.unwrap_err();
-        assert_eq!(error.report().applied().len(), 1, "{error:?}");
-        assert_eq!(value::<i64>(client, "SELECT count(*) FROM schema_migrations"), 1);
+        assert_eq!(outcome.unwrap_or_else(|error| panic!("{error:?}")).applied().len(), 2);
+        assert_eq!(value::<i64>(client, "SELECT count(*) FROM schema_migrations"), 2);
     });
 }

@@ -4,8 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From the bottom to the top; a module may import from those of a lower rank, and from its own parts.
-const RANKS: [&[&str]; 10] = [
-    &["sql", "policy", "event", "report", "history", "stale", "build"],
+const RANKS: [&[&str]; 11] = [
+    &["sql", "policy", "report", "history", "stale", "build", "server", "finding"],
+    &["event"],
     &["plan"],
     &["client"],
     &["connect"],

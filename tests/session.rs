@@ -40,7 +40,7 @@ fn tidy(role: &str) -> String {
             ASSERT current_setting('session_replication_role') = 'origin', 'session_replication_role';
             ASSERT current_setting('row_security') = 'on', 'row_security';
             ASSERT current_setting('statement_timeout') = '1min', current_setting('statement_timeout');
-            ASSERT current_setting('lock_timeout') = '0', 'lock_timeout';
+            ASSERT current_setting('lock_timeout') = '2s', 'lock_timeout';
             ASSERT current_setting('transaction_read_only') = 'off', 'transaction_read_only';
             ASSERT current_setting('transaction_isolation') = 'read committed', 'transaction_isolation';
             ASSERT current_setting('TimeZone') = 'Pacific/Apia', current_setting('TimeZone');

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::{Digest, Kind, Migration, MigrationId, Version};
+use crate::{Digest, Migration, MigrationId, Version};
 
 /// A checked, ordered set of migrations of one or more contexts.
 ///
@@ -60,7 +60,7 @@ impl Catalog {
     }
 }
 
-/// One context of a catalog: how many versioned migrations it has and which set they are.
+/// One context of a catalog: how many migrations every database gets of it, in order, and which set they are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Context {
     name: Cow<'static, str>,
@@ -74,12 +74,12 @@ impl Context {
         &self.name
     }
 
-    /// How many versioned migrations it has.
+    /// How many versioned migrations it has, besides those for certain environments.
     pub fn count(&self) -> usize {
         self.count
     }
 
-    /// Which versioned migrations it has, with their checksums.
+    /// Which these are, with their checksums.
     pub fn digest(&self) -> Digest {
         self.digest
     }
@@ -121,7 +121,7 @@ fn summarise(migrations: &[Migration]) -> Vec<Context> {
                 at
             }
         };
-        if migration.kind() == Kind::Versioned {
+        if migration.is_ordered() {
             let context = &mut contexts[at];
             context.count += 1;
             context.digest =

@@ -41,6 +41,19 @@ impl Migration {
         self.kind
     }
 
+    /// Whether it stands in its context's order: every database that has later ones has it.
+    ///
+    /// A repeatable migration does not, and neither does one that only certain environments get.
+    pub fn is_ordered(&self) -> bool {
+        self.kind == Kind::Versioned && self.settings.environments.is_empty()
+    }
+
+    /// Whether a database of this environment gets it; where that is not known, only what every one gets.
+    pub fn is_for(&self, environment: Option<&str>) -> bool {
+        let environments = &self.settings.environments;
+        environments.is_empty() || environments.iter().any(|name| Some(name.as_ref()) == environment)
+    }
+
     /// Its file, as it is named in messages: relative to the crate or to the folder that was loaded.
     pub fn path(&self) -> &str {
         &self.path
@@ -183,6 +196,8 @@ pub struct Settings {
     pub compatibility: Compatibility,
     /// `-- habitat: role app_owner`: the script runs as this role.
     pub role: Option<Cow<'static, str>>,
+    /// `-- habitat: verify-as app_user`: the role of a verify script, in its own [settings](Self::of_script).
+    pub verify_as: Option<Cow<'static, str>>,
     /// `-- habitat: lock-timeout 2s`.
     pub lock_timeout: Option<Duration>,
     /// `-- habitat: statement-timeout 10min`.
@@ -201,6 +216,7 @@ impl Settings {
         transaction: TransactionMode::Wrapped,
         compatibility: Compatibility::Compatible,
         role: None,
+        verify_as: None,
         lock_timeout: None,
         statement_timeout: None,
         environments: Cow::Borrowed(&[]),
@@ -228,6 +244,7 @@ impl Settings {
                 Some(name) => Some(Cow::Borrowed(name)),
                 None => None,
             },
+            verify_as: None,
             lock_timeout,
             statement_timeout,
             environments: Cow::Borrowed(environments),

@@ -3,10 +3,11 @@
 //! The trait speaks text: a simple-query message goes out, rows of text come back. It is implemented for
 //! `postgres::Client` and `tokio_postgres::Client`; a client of another driver takes some twenty lines.
 
-use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
+
+pub use crate::server::ServerError;
 
 #[cfg(feature = "postgres")]
 mod blocking;
@@ -69,27 +70,112 @@ pub trait Client: Send {
 #[derive(Debug, Default)]
 pub struct Reply {
     rows: Vec<Row>,
-    keeping: bool,
+    keeping: Keeping,
     completed: usize,
+    watch: Option<usize>,
+    watched: Vec<Watched>,
+}
+
+/// What becomes of the rows that come next.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Keeping {
+    /// They are nobody's.
+    #[default]
+    Nothing,
+    /// The engine asked for them.
+    Own,
+    /// They are what a statement of a verify script returned.
+    Watched,
+}
+
+/// What a statement of a verify script returned.
+#[derive(Debug)]
+pub(crate) struct Watched {
+    /// Where the statement begins.
+    pub(crate) place: usize,
+    columns: Vec<String>,
+    rows: usize,
+    wrong: usize,
+    first_wrong: Option<Row>,
+}
+
+impl Watched {
+    /// Why it does not prove what it is there to prove: no row, or one that begins with `false`.
+    pub(crate) fn disproof(&self) -> Option<String> {
+        if self.rows == 0 {
+            return Some("it returned no row".to_owned());
+        }
+        let row = self.first_wrong.as_ref()?;
+        let value = |(n, name): (usize, &String)| format!("{name} = {}", row.value(n).unwrap_or("NULL"));
+        let rest: Vec<String> = self.columns.iter().enumerate().skip(1).map(value).collect();
+        let mut text = "it returned false".to_owned();
+        if !rest.is_empty() {
+            text += &format!(": {}", rest.join(", "));
+        }
+        if self.wrong > 1 {
+            text += &format!(" (and {} rows more)", self.wrong - 1);
+        }
+        Some(text)
+    }
 }
 
 impl Reply {
     /// Takes note of a result's columns.
-    pub fn columns<'a>(&mut self, mut names: impl Iterator<Item = &'a str>) {
-        self.keeping = names.next() == Some("habitat-migrate");
+    pub fn columns<'a>(&mut self, names: impl Iterator<Item = &'a str>) {
+        let mut names = names.peekable();
+        self.keeping = match (names.peek(), self.watch) {
+            (Some(&"habitat-migrate"), _) => Keeping::Own,
+            (_, Some(place)) => {
+                let columns = names.map(str::to_owned).collect();
+                self.watched.push(Watched { place, columns, rows: 0, wrong: 0, first_wrong: None });
+                Keeping::Watched
+            }
+            _ => Keeping::Nothing,
+        };
     }
 
     /// Takes a row of the result whose columns were given last.
     pub fn row<'a>(&mut self, values: impl Iterator<Item = Option<&'a str>>) {
-        if self.keeping {
-            self.rows.push(Row(values.map(|value| value.map(str::to_owned)).collect()));
+        let own = |values: &mut dyn Iterator<Item = Option<&'a str>>| {
+            Row(values.map(|value| value.map(str::to_owned)).collect())
+        };
+        let mut values = values.peekable();
+        match (self.keeping, self.watched.last_mut()) {
+            (Keeping::Own, _) => {
+                let row = own(&mut values);
+                match row.text(0) {
+                    "watch" => self.watch = row.number(1),
+                    _ => self.rows.push(row),
+                }
+            }
+            (Keeping::Watched, Some(watched)) => {
+                watched.rows += 1;
+                if values.peek() == Some(&Some("f")) {
+                    watched.wrong += 1;
+                    watched.first_wrong.get_or_insert_with(|| own(&mut values));
+                }
+            }
+            _ => {}
         }
     }
 
     /// Takes note of a statement's completion.
     pub fn complete(&mut self) {
-        self.keeping = false;
+        self.keeping = Keeping::Nothing;
         self.completed += 1;
+    }
+
+    /// The statement behind which the results are those of a verify script's statement that begins at `place`.
+    pub(crate) fn watch(place: usize) -> String {
+        format!("SELECT 'watch' AS \"habitat-migrate\", {place};\n")
+    }
+
+    /// The statement behind which results are nobody's again.
+    pub(crate) const UNWATCH: &'static str = "SELECT 'watch' AS \"habitat-migrate\", NULL;\n";
+
+    /// What the statements of verify scripts returned, where they return anything.
+    pub(crate) fn watched(&self) -> impl Iterator<Item = &Watched> {
+        self.watched.iter()
     }
 
     /// How many statements are complete.
@@ -150,40 +236,6 @@ pub enum Failure {
     /// The connection broke: whether the message was carried out is not known.
     Lost(String),
 }
-
-/// What the server says of an error, in its own words.
-///
-/// <https://www.postgresql.org/docs/current/protocol-error-fields.html>
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct ServerError {
-    /// The SQLSTATE, `42P01`.
-    pub code: String,
-    /// The primary message.
-    pub message: String,
-    /// More about it.
-    pub detail: Option<String>,
-    /// What may help.
-    pub hint: Option<String>,
-    /// Where in the message the error is: counted in characters, from 1.
-    pub position: Option<u32>,
-    /// In which context it came up: the call stack of functions.
-    pub context: Option<String>,
-    /// The schema of the object that it is about.
-    pub schema: Option<String>,
-    /// The table that it is about.
-    pub table: Option<String>,
-    /// The constraint that it is about.
-    pub constraint: Option<String>,
-}
-
-impl fmt::Display for ServerError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", self.message, self.code)
-    }
-}
-
-impl std::error::Error for ServerError {}
 
 #[cfg(feature = "tokio-postgres")]
 impl ServerError {

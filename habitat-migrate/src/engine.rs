@@ -9,39 +9,48 @@ use crate::error::{Cause, Error, Result};
 use crate::event::{Event, Holder};
 use crate::history::History;
 use crate::lock::{BEGIN, Lock, STANDARD_STRINGS};
-use crate::plan::{Apply, Plan};
-use crate::policy::{NewerDatabase, Patience, Policy};
+use crate::plan::{Plan, Wish};
+use crate::policy::{NewerDatabase, Patience, Retry};
 use crate::report::Report;
-use crate::tracker::{COLUMNS, Probe, Probed, Rights, Standing, Tracker};
+use crate::tracker::{COLUMNS, FORMAT, Presence, Probe, Probed, Rights, Standing, Tracker};
 
 mod apply;
+mod blockers;
 mod failure;
+mod job;
 mod message;
+mod needs;
+mod retry;
+mod rollback;
 mod session;
 mod settings;
+mod verify;
 
 use apply::Batch;
+use job::Job;
+use retry::Retries;
 use session::Session;
 use settings::Settings;
 
+pub(crate) use rollback::{Undoing, rollback};
 pub(crate) use settings::Limits;
+pub(crate) use verify::verify;
 
 /// What a run is to reach, and how.
 pub(crate) struct Goal<'a> {
     pub(crate) catalog: &'a Catalog,
     pub(crate) tracker: Tracker,
-    pub(crate) policy: Policy,
+    pub(crate) wish: Wish<'a>,
     pub(crate) patience: Patience,
     pub(crate) limits: Limits,
+    pub(crate) retry: Retry,
     pub(crate) tell: &'a (dyn Fn(&Event) + Send + Sync),
 }
 
 /// Brings a database to where the goal's catalog wants it.
 pub(crate) async fn migrate<C: Client>(goal: &Goal<'_>, client: &mut C) -> Result<Report> {
-    let lock = Lock::of(&goal.tracker);
     let started = Instant::now();
-    let session = Session::new(client, lock.clear());
-    let mut run = Run { goal, lock, session, report: Report::default(), failed: None };
+    let mut run = Run::new(goal, client);
     let outcome = run.drive().await;
     run.report.elapsed = started.elapsed();
     let report = std::mem::take(&mut run.report);
@@ -53,16 +62,8 @@ pub(crate) async fn migrate<C: Client>(goal: &Goal<'_>, client: &mut C) -> Resul
 
 /// Reads the tracker's rows; none where there is no tracker.
 pub(crate) async fn history<C: Client>(goal: &Goal<'_>, client: &mut C) -> Result<History> {
-    let lock = Lock::of(&goal.tracker);
-    let session = Session::new(client, lock.clear());
-    let mut run = Run { goal, lock, session, report: Report::default(), failed: None };
-    let history = async {
-        match run.probe().await?.0 {
-            Probe::Absent => Ok(History::default()),
-            _ => run.history().await,
-        }
-    };
-    history.await.map_err(|cause| Error::new(cause, Report::default()))
+    let mut run = Run::new(goal, client);
+    run.known_history().await.map_err(|cause| Error::new(cause, Report::default()))
 }
 
 /// One run: what it has done so far.
@@ -73,11 +74,12 @@ struct Run<'a, C: Client> {
     report: Report,
     /// A migration that the server could not even parse, found before those ahead of it were applied.
     failed: Option<(MigrationId, Cause)>,
+    retries: Retries,
 }
 
 /// What came of trying to take the lock.
 enum Attempt {
-    Taken { settings: Settings, tracker: Option<History>, schema: bool },
+    Taken { settings: Settings, presence: Presence, history: History },
     Busy,
 }
 
@@ -89,6 +91,19 @@ enum Outcome {
 }
 
 impl<'a, C: Client> Run<'a, C> {
+    fn new(goal: &'a Goal<'a>, client: &'a mut C) -> Self {
+        let lock = Lock::of(&goal.tracker);
+        let session = Session::new(client, lock.clear());
+        Self {
+            goal,
+            lock,
+            session,
+            report: Report::default(),
+            failed: None,
+            retries: Retries::new(goal.retry),
+        }
+    }
+
     async fn drive(&mut self) -> Result<(), Cause> {
         let started = Instant::now();
         let mut poll = self.goal.patience.poll;
@@ -102,7 +117,7 @@ impl<'a, C: Client> Run<'a, C> {
                 let history =
                     if probe == Probe::Absent { History::default() } else { self.history().await? };
                 let plan = self.plan(&history)?;
-                if plan.pending().len() == 0 {
+                if plan.pending().len() == 0 && self.environment(&history).is_none() {
                     return self.done();
                 }
                 if standing == Standing::ReadOnly {
@@ -112,8 +127,8 @@ impl<'a, C: Client> Run<'a, C> {
                 }
             }
             match self.attempt(probe != Probe::Absent).await? {
-                Attempt::Taken { settings, tracker, schema } => {
-                    match self.apply(settings, tracker, schema).await? {
+                Attempt::Taken { settings, presence, history } => {
+                    match self.apply(settings, presence, &history).await? {
                         Outcome::Done => return self.done(),
                         Outcome::Again => {}
                     }
@@ -136,12 +151,12 @@ impl<'a, C: Client> Run<'a, C> {
 
     /// Asks whether anything is to be done, in one round trip.
     async fn probe(&mut self) -> Result<(Probe, Standing), Cause> {
-        let catalog = self.goal.catalog;
-        let reply = match self.session.ask(&self.goal.tracker.probe(catalog)).await {
+        let (catalog, said) = (self.goal.catalog, self.goal.wish.environment);
+        let reply = match self.session.ask(&self.goal.tracker.probe(catalog, said)).await {
             Ok(reply) => reply,
             Err(failure) => return Err(self.tracker_failure("read the tracker", failure).await),
         };
-        match self.goal.tracker.probed(catalog, &reply) {
+        match self.goal.tracker.probed(catalog, said, &reply) {
             Some(probed) if probed.in_transaction => Err(Cause::InTransaction),
             Some(Probed { probe, standing, .. }) => Ok((probe, standing)),
             None => Err(Cause::ConnectionLost {
@@ -155,9 +170,7 @@ impl<'a, C: Client> Run<'a, C> {
     fn is_current(&mut self, probe: Probe) -> bool {
         let Probe::Current { newer, compatibility } = probe else { return false };
         let allowed = compatibility == Compatibility::Compatible
-            && (newer == 0 || self.goal.policy.newer == NewerDatabase::AllowCompatible)
-            && self.goal.catalog.migrations().len()
-                == self.goal.catalog.contexts().iter().map(|c| c.count()).sum::<usize>();
+            && (newer == 0 || self.goal.wish.policy.newer == NewerDatabase::AllowCompatible);
         if allowed {
             let applied = self.report.applied.len();
             self.report.present = self.goal.catalog.migrations().len().saturating_sub(applied);
@@ -175,7 +188,7 @@ impl<'a, C: Client> Run<'a, C> {
 
     /// Plans, and takes note of what is there already.
     fn plan(&mut self, history: &History) -> Result<Plan<'a>, Cause> {
-        let plan = Plan::new(self.goal.catalog, history, self.goal.policy).map_err(Cause::Refused)?;
+        let plan = Plan::of(self.goal.catalog, history, self.goal.wish).map_err(Cause::Refused)?;
         self.report.present = plan.already_applied().saturating_sub(self.report.applied.len());
         self.report.newer = plan.newer().len();
         Ok(plan)
@@ -200,14 +213,18 @@ impl<'a, C: Client> Run<'a, C> {
         if settings.server_version < 140_000 {
             return Err(Cause::UnsupportedServer { version: settings.server_version });
         }
-        let (table, schema) = (row.is_true(2 + Settings::COLUMNS), row.is_true(3 + Settings::COLUMNS));
-        let history = match (table, tracker) {
-            (false, _) => None,
-            (true, true) => Some(Tracker::read(&reply)),
+        let presence = Presence::read(row, 2 + Settings::COLUMNS);
+        if presence.format > FORMAT {
+            let table = goal.tracker.table().to_owned();
+            return Err(Cause::NewerTracker { table, format: presence.format });
+        }
+        let history = match (presence.table, tracker) {
+            (false, _) => History::default(),
+            (true, true) => Tracker::read(&reply),
             // Somebody created it since it was asked for.
-            (true, false) => Some(self.history().await?),
+            (true, false) => self.history().await?,
         };
-        Ok(Attempt::Taken { settings, tracker: history, schema })
+        Ok(Attempt::Taken { settings, presence, history })
     }
 
     /// Says who holds the lock, and waits a little.
@@ -240,11 +257,10 @@ impl<'a, C: Client> Run<'a, C> {
     async fn apply(
         &mut self,
         settings: Settings,
-        tracker: Option<History>,
-        schema: bool,
+        presence: Presence,
+        history: &History,
     ) -> Result<Outcome, Cause> {
-        let creates = tracker.is_none();
-        let plan = match self.plan(&tracker.unwrap_or_default()) {
+        let plan = match self.plan(history) {
             Ok(plan) => plan,
             Err(cause) => {
                 self.clear().await;
@@ -256,23 +272,67 @@ impl<'a, C: Client> Run<'a, C> {
             let ahead = steps.iter().position(|step| step.migration.id() == failed);
             steps.truncate(ahead.unwrap_or(steps.len()));
         }
-        if steps.is_empty() {
+        if let Err(cause) = self.check_needs(settings.server_version, &steps).await {
             self.clear().await;
-            return Ok(Outcome::Done);
+            return Err(cause);
+        }
+        let prelude = self.prelude(presence, history);
+        if steps.is_empty() {
+            return self.prepare(&prelude).await;
         }
         tracing::info!(pending = steps.len(), "migrating");
         (self.goal.tell)(&Event::Planned { pending: steps.len() });
-        let mut prelude = self.lock.to_session();
-        if creates {
-            prelude.push_str(BEGIN);
-            if !schema {
-                prelude.push_str(&self.goal.tracker.create_schema());
+        let jobs: Vec<Job<'_>> = steps.into_iter().map(Job::Apply).collect();
+        let prelude = format!("{}{}{prelude}", self.touch(presence), self.lock.to_session());
+        Batch::new(self, &jobs, settings, prelude, !presence.table).apply_all().await
+    }
+
+    /// The statements that make the tracker what it has to be; none where it is.
+    fn prelude(&self, presence: Presence, history: &History) -> String {
+        let tracker = &self.goal.tracker;
+        let mut sql = String::new();
+        if !presence.table {
+            if !presence.schema {
+                sql.push_str(&tracker.create_schema());
             }
-            prelude.push_str(&self.goal.tracker.create());
-            prelude.push_str(LATER);
-            prelude.push_str("COMMIT;\n");
+            sql.push_str(&tracker.create());
+        } else if presence.format < FORMAT {
+            sql.push_str(&tracker.upgrade(presence.format));
         }
-        Batch::new(self, &steps, settings, prelude, creates).apply_all().await
+        if let Some(environment) = self.environment(history) {
+            sql.push_str(&tracker.record_environment(environment, presence.environments));
+        }
+        if sql.is_empty() { sql } else { format!("{BEGIN}{sql}{LATER}COMMIT;\n") }
+    }
+
+    /// What fails before anything is run, where this login may not record what it runs.
+    fn touch(&self, presence: Presence) -> String {
+        if presence.table { self.goal.tracker.touch() } else { String::new() }
+    }
+
+    /// Runs a prelude that no migration follows, and gives the lock back.
+    async fn prepare(&mut self, prelude: &str) -> Result<Outcome, Cause> {
+        if prelude.is_empty() {
+            self.clear().await;
+            return Ok(Outcome::Done);
+        }
+        let sql = format!("{}{prelude}{}", self.lock.to_session(), self.lock.release());
+        match self.session.finish(&sql).await {
+            Ok(_) => Ok(Outcome::Done),
+            Err(failure) => Err(self.tracker_failure(WRITE, failure).await),
+        }
+    }
+
+    /// The environment that is to be recorded, because the caller says it and the database does not.
+    fn environment(&self, history: &History) -> Option<&'a str> {
+        self.goal.wish.environment.filter(|_| history.environment().is_none())
+    }
+
+    /// Sends a note to the tracker that is worth no error of its own.
+    async fn note(&mut self, sql: &str) {
+        if self.session.run(sql).await.is_err() {
+            self.clear().await;
+        }
     }
 
     /// Rolls back and gives the lock back; if that fails, the connection is gone and nothing is left.
@@ -369,8 +429,8 @@ fn millis(duration: Duration) -> u64 {
 }
 
 /// The names of steps.
-fn names(steps: &[Apply<'_>]) -> Vec<MigrationId> {
-    steps.iter().map(|step| step.migration.id().clone()).collect()
+fn names(jobs: &[Job<'_>]) -> Vec<MigrationId> {
+    jobs.iter().map(|job| job.id().clone()).collect()
 }
 
 /// A reply's evidence that the lock was held to the end of its message.

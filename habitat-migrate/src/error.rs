@@ -6,9 +6,11 @@ use std::time::Duration;
 use habitat_migrate_catalog::{Excerpt, MigrationId};
 
 use crate::client::ServerError;
-use crate::event::Holder;
+use crate::event::{Blocker, Holder};
+use crate::finding::Finding;
 use crate::plan::Refusals;
 use crate::report::Report;
+use crate::tracker::FORMAT;
 
 mod picture;
 
@@ -45,6 +47,12 @@ pub enum ErrorKind {
     Tracker,
     /// A table of the tracker's name is there, and it is another tool's. Nothing was written to it.
     ForeignTracker,
+    /// A newer version of this library has changed the format of the tracker. Nothing was tried.
+    NewerTracker,
+    /// A migration's verify script does not prove it; nothing of it was kept. See [`Error::findings`].
+    Verification,
+    /// The database is recorded as production, and its name was not given in confirmation. Nothing was tried.
+    Unconfirmed,
     /// Something is pending, and the server takes no writes. Nothing was tried.
     ReadOnly,
     /// Another process held the lock for longer than this one was to wait.
@@ -70,6 +78,10 @@ pub enum ErrorKind {
 pub(crate) enum Cause {
     Refused(Refusals),
     Migration(Box<Failed>),
+    Unverified {
+        id: MigrationId,
+        findings: Vec<Finding>,
+    },
     EndedItself {
         id: MigrationId,
         path: String,
@@ -80,10 +92,17 @@ pub(crate) enum Cause {
         error: Box<ServerError>,
         remedy: Option<String>,
     },
+    NewerTracker {
+        table: String,
+        format: u32,
+    },
     ForeignTracker {
         table: String,
         columns: Vec<String>,
         tool: Option<&'static str>,
+    },
+    Unconfirmed {
+        database: String,
     },
     ReadOnly {
         pending: Vec<MigrationId>,
@@ -114,6 +133,11 @@ pub(crate) struct Failed {
     pub(crate) path: String,
     pub(crate) place: Option<Excerpt>,
     pub(crate) error: ServerError,
+    /// How often it was tried again.
+    pub(crate) attempts: u32,
+    pub(crate) blockers: Vec<Blocker>,
+    /// Whether it was to be taken back.
+    pub(crate) undoing: bool,
 }
 
 /// The result of a run.
@@ -124,7 +148,6 @@ impl Error {
         Self(Box::new(Inner { cause, report }))
     }
 
-    #[cfg(feature = "tokio-postgres")]
     pub(crate) fn with_report(mut self, report: Report) -> Self {
         self.0.report = report;
         self
@@ -135,8 +158,11 @@ impl Error {
         match &self.0.cause {
             Cause::Refused(_) => ErrorKind::Refused,
             Cause::Migration(_) | Cause::EndedItself { .. } => ErrorKind::Migration,
+            Cause::Unverified { .. } => ErrorKind::Verification,
             Cause::Tracker { .. } => ErrorKind::Tracker,
+            Cause::NewerTracker { .. } => ErrorKind::NewerTracker,
             Cause::ForeignTracker { .. } => ErrorKind::ForeignTracker,
+            Cause::Unconfirmed { .. } => ErrorKind::Unconfirmed,
             Cause::ReadOnly { .. } => ErrorKind::ReadOnly,
             Cause::LockTimeout { .. } => ErrorKind::LockTimeout,
             Cause::LockLost => ErrorKind::LockLost,
@@ -159,7 +185,7 @@ impl Error {
     pub fn migration(&self) -> Option<&MigrationId> {
         match &self.0.cause {
             Cause::Migration(failed) => Some(&failed.id),
-            Cause::EndedItself { id, .. } => Some(id),
+            Cause::EndedItself { id, .. } | Cause::Unverified { id, .. } => Some(id),
             _ => None,
         }
     }
@@ -171,6 +197,7 @@ impl Error {
                 let place = failed.place.as_ref()?.location();
                 Some((&failed.path, place.line(), place.column()))
             }
+            Cause::Unverified { findings, .. } => findings.first().map(Finding::location),
             _ => None,
         }
     }
@@ -181,6 +208,22 @@ impl Error {
             Cause::Migration(failed) => Some(&failed.error),
             Cause::Tracker { error, .. } | Cause::EndedItself { error, .. } => Some(error),
             _ => None,
+        }
+    }
+
+    /// The statements of a verify script that did not prove the migration.
+    pub fn findings(&self) -> &[Finding] {
+        match &self.0.cause {
+            Cause::Unverified { findings, .. } => findings,
+            _ => &[],
+        }
+    }
+
+    /// The sessions that were in the way when a migration's last attempt waited for a lock for too long.
+    pub fn blockers(&self) -> &[Blocker] {
+        match &self.0.cause {
+            Cause::Migration(failed) => &failed.blockers,
+            _ => &[],
         }
     }
 
@@ -216,7 +259,17 @@ impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refused(refusals) => write!(f, "{NOTHING}: {refusals}"),
-            Self::Migration(failed) => write!(f, "migration {} failed; nothing of it was kept", failed.id),
+            Self::Migration(failed) => {
+                let what = if failed.undoing { "the rollback of" } else { "migration" };
+                write!(f, "{what} {} failed; nothing of it was kept", failed.id)?;
+                match failed.attempts {
+                    0 => Ok(()),
+                    retries => write!(f, " ({} attempts)", retries + 1),
+                }
+            }
+            Self::Unverified { id, .. } => {
+                write!(f, "migration {id} is not what its verify script says; nothing of it was kept")
+            }
             Self::EndedItself { id, .. } => {
                 write!(
                     f,
@@ -228,6 +281,18 @@ impl fmt::Display for Cause {
                 Some(tool) => write!(f, "table {table} is the tracker of {tool}; nothing was written to it"),
                 None => write!(f, "table {table} is not habitat-migrate's; nothing was written to it"),
             },
+            Self::NewerTracker { table, format } => {
+                write!(
+                    f,
+                    "table {table} has format {format}, and this version of habitat-migrate knows {FORMAT} at most"
+                )
+            }
+            Self::Unconfirmed { database } => {
+                write!(
+                    f,
+                    "database {database:?} is recorded as production: nothing is taken back there without confirmation"
+                )
+            }
             Self::ReadOnly { pending } => {
                 f.write_str("the server takes no writes, and there is something to apply: ")?;
                 list(pending, f)
@@ -274,7 +339,13 @@ impl Cause {
     /// What to do next.
     fn next(&self) -> Option<String> {
         Some(match self {
+            Self::Migration(failed) if !failed.blockers.is_empty() => {
+                "let these sessions finish, or end them with pg_terminate_backend, and run migrate again".to_owned()
+            }
+            Self::Migration(failed) if failed.undoing => "correct what stands in its way and roll back again".to_owned(),
             Self::Migration(_) => "correct the file and run migrate again".to_owned(),
+            Self::Unverified { .. } => "correct the migration or its verify script and run migrate again".to_owned(),
+            Self::NewerTracker { .. } => "deploy a program with a newer version of the library".to_owned(),
             Self::EndedItself { .. } => {
                 "take the COMMIT or ROLLBACK out of the script; then complete or undo by hand what it did, and delete its row \
                  or set its state to 'applied'"
@@ -283,6 +354,9 @@ impl Cause {
             Self::Tracker { remedy, .. } => remedy.clone()?,
             Self::ForeignTracker { .. } => {
                 "give the tracker a schema of its own with `Migrator::schema`".to_owned()
+            }
+            Self::Unconfirmed { database } => {
+                format!("if this is the database that was meant, confirm it by its name: `Migrator::confirm({database:?})`")
             }
             Self::ReadOnly { .. } => "migrate on the primary, or, if this is the primary, without default_transaction_read_only".to_owned(),
             Self::LockTimeout { .. } => {

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use habitat_migrate_catalog::MigrationId;
 
+use crate::server::ServerError;
+
 /// Something that happened during a run, given to the callback of `Migrator::on_event`.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -33,6 +35,26 @@ pub enum Event {
         /// How long it took, by the server's clock.
         duration: Duration,
     },
+    /// A migration was taken back, and its record is gone.
+    Undone {
+        /// Which one.
+        migration: MigrationId,
+        /// How long it took, by the server's clock.
+        duration: Duration,
+    },
+    /// A migration met a lock, a deadlock or a conflict; nothing of it was kept, and it is tried again after a pause.
+    Retrying {
+        /// Which one.
+        migration: MigrationId,
+        /// Which attempt failed, counted from 1.
+        attempt: u32,
+        /// What the server said.
+        error: ServerError,
+        /// Who may have been in the way.
+        blockers: Vec<Blocker>,
+        /// How long the pause is.
+        pause: Duration,
+    },
     /// The connection was lost and a new one is opened; only for runs by connection string.
     Reconnecting,
 }
@@ -52,6 +74,14 @@ impl fmt::Display for Event {
             Self::Started { migration } => write!(f, "applying {migration}"),
             Self::Applied { migration, duration } => {
                 write!(f, "applied {migration} ({:.1} ms)", duration.as_secs_f64() * 1e3)
+            }
+            Self::Undone { migration, duration } => {
+                write!(f, "took {migration} back ({:.1} ms)", duration.as_secs_f64() * 1e3)
+            }
+            Self::Retrying { migration, attempt, error, blockers, pause } => {
+                write!(f, "attempt {attempt} at {migration}: {error}")?;
+                blockers.iter().try_for_each(|blocker| write!(f, "; {blocker}"))?;
+                write!(f, "; again in {:.1} s", pause.as_secs_f64())
             }
             Self::Reconnecting => f.write_str("the connection was lost; connecting again"),
         }
@@ -88,5 +118,32 @@ impl fmt::Display for Holder {
             write!(f, ", since {:.1} s", age.as_secs_f64())?;
         }
         Ok(())
+    }
+}
+
+/// A session that holds a lock on a table which the failing script names.
+///
+/// Without membership in `pg_read_all_stats` a login sees only the process id of other roles' sessions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Blocker {
+    /// The session.
+    pub session: Holder,
+    /// Its state: `idle in transaction`, `active`.
+    pub state: Option<String>,
+    /// The table, with its schema.
+    pub relation: String,
+    /// The lock's mode: `AccessShareLock`.
+    pub mode: String,
+}
+
+/// `process 4711 (billing), since 12.3 s, idle in transaction, holds AccessShareLock on public.users`
+impl fmt::Display for Blocker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.session)?;
+        if let Some(state) = &self.state {
+            write!(f, ", {state}")?;
+        }
+        write!(f, ", holds {} on {}", self.mode, self.relation)
     }
 }

@@ -10,11 +10,29 @@ use habitat_migrate_catalog::{Compatibility, Digest, MigrationId};
 #[derive(Clone, Debug, Default)]
 pub struct History {
     records: Vec<Record>,
+    environment: Option<String>,
 }
 
 impl History {
     pub(crate) fn new(records: Vec<Record>) -> Self {
-        Self { records }
+        Self { records, environment: None }
+    }
+
+    pub(crate) fn with_environment(self, environment: Option<String>) -> Self {
+        Self { environment, ..self }
+    }
+
+    /// Gives each record the down script that was kept with it.
+    pub(crate) fn with_scripts(mut self, mut scripts: HashMap<MigrationId, String>) -> Self {
+        for record in &mut self.records {
+            record.down = scripts.remove(&record.id);
+        }
+        self
+    }
+
+    /// The environment that the database is recorded to belong to: `production`, `test`.
+    pub fn environment(&self) -> Option<&str> {
+        self.environment.as_deref()
     }
 
     /// All records, first applied first.
@@ -35,8 +53,9 @@ impl History {
     pub(crate) fn ends(&self) -> HashMap<&str, End> {
         let mut ends: HashMap<&str, End> = HashMap::new();
         for record in &self.records {
+            let Some(ordinal) = record.ordinal else { continue };
             let end = ends.entry(record.id.context()).or_default();
-            end.ordinal = end.ordinal.max(record.ordinal);
+            end.ordinal = end.ordinal.max(ordinal);
             end.digest = end.digest.with(record.id.context(), record.id.version().as_str(), &record.checksum);
         }
         ends
@@ -49,12 +68,13 @@ pub struct Record {
     pub(crate) id: MigrationId,
     pub(crate) description: String,
     pub(crate) checksum: String,
-    pub(crate) ordinal: u32,
+    pub(crate) ordinal: Option<u32>,
     pub(crate) state: State,
     pub(crate) compatibility: Compatibility,
     pub(crate) deployed_at: DateTime<Utc>,
     pub(crate) deployed_by: String,
     pub(crate) execution_time: Duration,
+    pub(crate) down: Option<String>,
 }
 
 impl Record {
@@ -83,7 +103,7 @@ impl Record {
         self.compatibility
     }
 
-    /// When it began, by the server's clock.
+    /// When it was done, by the server's clock.
     pub fn deployed_at(&self) -> DateTime<Utc> {
         self.deployed_at
     }
@@ -93,7 +113,7 @@ impl Record {
         &self.deployed_by
     }
 
-    /// How long it took, by the server's clock.
+    /// How long it took, by the server's clock; zero where nobody knows: it was recorded without being run, say.
     pub fn execution_time(&self) -> Duration {
         self.execution_time
     }
@@ -107,6 +127,8 @@ pub enum State {
     Applied,
     /// It began and its end is not recorded: its script ended the transaction that it ran in.
     Interrupted,
+    /// Another migration stands for it.
+    Replaced,
 }
 
 /// Where a context's history ends.

@@ -1,5 +1,5 @@
 //! PostgreSQL migrations that live inside a Rust service: checked when it is compiled, applied when it boots,
-//! each committed together with its record.
+//! verified before they commit, each committed together with its record.
 //!
 //! ```no_run
 //! # #[cfg(all(feature = "postgres", feature = "derive"))]
@@ -32,12 +32,14 @@ mod embed;
 mod engine;
 mod error;
 mod event;
+mod finding;
 mod history;
 mod lock;
 mod migrator;
 mod plan;
 pub mod policy;
 mod report;
+mod server;
 mod sql;
 mod stale;
 #[cfg(feature = "testing")]
@@ -49,7 +51,8 @@ pub use client::Client;
 pub use connect::Connector;
 pub use embed::Migrations;
 pub use error::{Error, ErrorKind, Result};
-pub use event::{Event, Holder};
+pub use event::{Blocker, Event, Holder};
+pub use finding::Finding;
 
 pub use habitat_migrate_catalog::{
     Catalog, Checksum, Compatibility, Directory, Loader, Migration, MigrationId, Problem, Problems, Scripts,

@@ -120,7 +120,9 @@ impl Lock {
 }
 
 /// READ COMMITTED, whatever the default is: history has to be read as it is when the lock is taken.
-pub(crate) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED;\n";
+///
+/// DEFERRABLE means nothing at this level; it tells the engine's transactions from those that a script may begin.
+pub(crate) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED, DEFERRABLE;\n";
 
 /// The last statement of whatever comes before a message with scripts.
 ///

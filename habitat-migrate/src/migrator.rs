@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use habitat_migrate_catalog::Catalog;
+use habitat_migrate_catalog::{Catalog, MigrationId};
 use tracing::Instrument as _;
 
 use crate::client::Client;
@@ -12,14 +12,15 @@ use crate::client::Client;
 use crate::client::Work;
 #[cfg(feature = "tokio-postgres")]
 use crate::connect::{ConnectError, Connector};
-use crate::engine::{self, Goal, Limits};
+use crate::engine::{self, Goal, Limits, Undoing};
 #[cfg(feature = "tokio-postgres")]
 use crate::error::ErrorKind;
 use crate::error::{Cause, Error, Result};
 use crate::event::Event;
+use crate::finding::Finding;
 use crate::history::History;
-use crate::plan::Plan;
-use crate::policy::{Changed, Missing, NewerDatabase, OutOfOrder, Patience, Policy};
+use crate::plan::{Plan, Wish};
+use crate::policy::{Changed, Missing, NewerDatabase, OutOfOrder, Patience, Policy, Retry, Rollback};
 use crate::report::Report;
 use crate::sql::check_name;
 use crate::tracker::Tracker;
@@ -45,6 +46,10 @@ pub struct Migrator {
     policy: Policy,
     patience: Patience,
     limits: Limits,
+    retry: Retry,
+    environment: Option<String>,
+    target: Option<MigrationId>,
+    confirmed: Option<String>,
     tell: Arc<dyn Fn(&Event) + Send + Sync>,
 }
 
@@ -57,6 +62,10 @@ impl Migrator {
             policy: Policy::default(),
             patience: Patience::default(),
             limits: Limits::default(),
+            retry: Retry::default(),
+            environment: None,
+            target: None,
+            confirmed: None,
             tell: Arc::new(|_| {}),
         }
     }
@@ -118,8 +127,10 @@ impl Migrator {
         self
     }
 
-    /// `lock_timeout` for scripts that do not declare one; without it the role's own counts.
+    /// `lock_timeout` for scripts that do not declare one. Default: 2 s.
     ///
+    /// While a migration waits for a lock on a table, everybody who comes later waits behind it; so it gives up soon, lets
+    /// them pass, and is tried again: see [`Migrator::retry_budget`].
     /// <https://www.postgresql.org/docs/current/runtime-config-client.html#GUC-LOCK-TIMEOUT>
     #[must_use]
     pub fn lock_timeout(mut self, timeout: Duration) -> Self {
@@ -133,6 +144,40 @@ impl Migrator {
     #[must_use]
     pub fn statement_timeout(mut self, timeout: Duration) -> Self {
         self.limits.statement_timeout = Some(timeout);
+        self
+    }
+
+    /// How long to pause, in all, between attempts at a migration that met a lock, a deadlock or a serialization conflict. It is tried
+    /// again as a whole: nothing of it was kept. The pauses grow and are each a little off. Default: one minute; zero tries once.
+    #[must_use]
+    pub fn retry_budget(mut self, budget: Duration) -> Self {
+        self.retry.budget = budget;
+        self
+    }
+
+    /// What kind of database this is: `production`, `development`, `test`, or a name of your own. It is recorded in the database when it is said
+    /// for the first time; a run that says something else later is refused.
+    ///
+    /// Migrations with `-- habitat: environments development, test` are applied only where the database is recorded as one of
+    /// these; where nothing is recorded or said, they are not.
+    #[must_use]
+    pub fn environment(mut self, name: impl Into<String>) -> Self {
+        self.environment = Some(name.into());
+        self
+    }
+
+    /// Applies this migration, those before it in its context and what they require, and nothing else. Default: everything.
+    #[must_use]
+    pub fn target(mut self, migration: MigrationId) -> Self {
+        self.target = Some(migration);
+        self
+    }
+
+    /// The name of the database, as a person typed it: what cannot be undone is done in a database that is recorded as
+    /// production only with it.
+    #[must_use]
+    pub fn confirm(mut self, database: impl Into<String>) -> Self {
+        self.confirmed = Some(database.into());
         self
     }
 
@@ -167,6 +212,69 @@ impl Migrator {
     pub fn migrate<'a, C: Client>(&'a self, client: &'a mut C) -> C::Outcome<'a, Result<Report>> {
         let span = tracing::info_span!("migrate", schema = %self.schema);
         C::complete(Box::pin(async move { engine::migrate(&self.goal()?, client).await }.instrument(span)))
+    }
+
+    /// Takes migrations back: the last one, several, or all that were applied after one. Of a program's contexts; what others applied stays.
+    ///
+    /// Last applied goes first, so whatever builds on a migration goes before it. The whole plan is checked before the first statement;
+    /// each down script commits together with the removal of its record. The scripts are those that the tracker keeps from the time of
+    /// applying, so that an older program takes back what a newer one applied.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) with every migration that cannot be taken back,
+    /// [`ErrorKind::Unconfirmed`](crate::ErrorKind::Unconfirmed) for a database that is recorded as production, and those of
+    /// [`Migrator::migrate`]. What was taken back before the error is in [`Report::undone`].
+    ///
+    /// # Cancellation
+    ///
+    /// As [`Migrator::migrate`].
+    pub fn rollback<'a, C: Client>(
+        &'a self,
+        client: &'a mut C,
+        rollback: Rollback,
+    ) -> C::Outcome<'a, Result<Report>> {
+        let span = tracing::info_span!("rollback", schema = %self.schema);
+        C::complete(Box::pin(async move { self.undo(client, &rollback, false).await }.instrument(span)))
+    }
+
+    /// Takes the migration that was applied last back, and applies what is pending then: for work on a migration that nobody else has.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Migrator::rollback`] and [`Migrator::migrate`].
+    pub fn redo<'a, C: Client>(&'a self, client: &'a mut C) -> C::Outcome<'a, Result<Report>> {
+        let span = tracing::info_span!("redo", schema = %self.schema);
+        let redo = async move {
+            let undone = self.undo(client, &Rollback::Last, true).await?;
+            match engine::migrate(&self.goal()?, client).await {
+                Ok(report) => Ok(undone.followed_by(report)),
+                Err(error) => {
+                    let report = undone.followed_by(error.report().clone());
+                    Err(error.with_report(report))
+                }
+            }
+        };
+        C::complete(Box::pin(redo.instrument(span)))
+    }
+
+    async fn undo<C: Client>(&self, client: &mut C, rollback: &Rollback, redo: bool) -> Result<Report> {
+        let undoing = Undoing { rollback, confirmed: self.confirmed.as_deref(), redo };
+        engine::rollback(&self.goal()?, client, undoing).await
+    }
+
+    /// Runs the verify scripts of everything that is applied, read only: empty where the database is what they say.
+    ///
+    /// A statement of a verify script fails it by returning a row whose first column is `false`, or no row at all where it returns rows,
+    /// or by an error. Each script runs in a transaction of its own that is rolled back, as the role that it names by
+    /// `-- habitat: verify-as app_user`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Migrator::history`]. What a script finds is no error.
+    pub fn verify<'a, C: Client>(&'a self, client: &'a mut C) -> C::Outcome<'a, Result<Vec<Finding>>> {
+        let span = tracing::info_span!("verify", schema = %self.schema);
+        C::complete(Box::pin(async move { engine::verify(&self.goal()?, client).await }.instrument(span)))
     }
 
     /// Connects and applies everything that is pending; a connection that breaks midway is opened again.
@@ -266,9 +374,13 @@ impl Migrator {
     pub fn plan<'a, C: Client>(&'a self, client: &'a mut C) -> C::Outcome<'a, Result<Plan<'a>>> {
         C::complete(Box::pin(async move {
             let history = engine::history(&self.goal()?, client).await?;
-            Plan::new(&self.catalog, &history, self.policy)
+            Plan::of(&self.catalog, &history, self.wish())
                 .map_err(|refusals| Error::new(Cause::Refused(refusals), Report::default()))
         }))
+    }
+
+    fn wish(&self) -> Wish<'_> {
+        Wish { policy: self.policy, environment: self.environment.as_deref(), target: self.target.as_ref() }
     }
 
     /// Checks what can be checked without a server.
@@ -277,15 +389,21 @@ impl Migrator {
             let what = format!("PostgreSQL cannot have a schema named {:?}: {reason}", self.schema);
             return Err(Error::new(Cause::Invalid(what), Report::default()));
         }
+        let odd = |c: char| !c.is_alphanumeric() && !matches!(c, '_' | '-');
+        if let Some(name) = self.environment.as_deref().filter(|name| name.is_empty() || name.contains(odd)) {
+            let what = format!("an environment's name has letters, digits, `_` and `-`: not {name:?}");
+            return Err(Error::new(Cause::Invalid(what), Report::default()));
+        }
         if let Some(what) = crate::stale::stale(&self.catalog) {
             return Err(Error::new(Cause::Stale(what), Report::default()));
         }
         Ok(Goal {
             catalog: &self.catalog,
             tracker: Tracker::new(&self.schema),
-            policy: self.policy,
+            wish: self.wish(),
             patience: self.patience,
             limits: self.limits,
+            retry: self.retry,
             tell: &*self.tell,
         })
     }

@@ -1,24 +1,39 @@
 //! What a goal means for a catalog and a history: [`Plan`], or the reasons why not. Nothing here asks a server.
 
 use std::collections::{HashMap, HashSet};
-use std::fmt;
 
-use habitat_migrate_catalog::{
-    Catalog, Compatibility, Digest, Kind, Migration, MigrationId, TransactionMode, Version,
-};
+use habitat_migrate_catalog::{Catalog, Kind, Migration, MigrationId, TransactionMode, Version};
 
-use crate::history::{History, Record, State};
-use crate::policy::{Changed, Missing, NewerDatabase, OutOfOrder, Policy};
+use crate::history::{End, History, Record, State};
+use crate::policy::{Changed, OutOfOrder, Policy};
 
+mod compare;
+mod refusal;
 #[cfg(test)]
 mod tests;
+mod undo;
+
+use compare::{compare, is_same};
+pub use refusal::{Refusal, Refusals};
+pub(crate) use undo::{Undo, undo};
 
 /// The steps that bring a database to where a catalog wants it.
 #[derive(Clone, Debug)]
 pub struct Plan<'c> {
-    steps: Vec<Apply<'c>>,
+    steps: Vec<Step<'c>>,
     present: usize,
     newer: Vec<MigrationId>,
+    elsewhere: Vec<&'c Migration>,
+}
+
+/// What is wanted of a plan.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Wish<'a> {
+    pub(crate) policy: Policy,
+    /// What the caller says that the database is.
+    pub(crate) environment: Option<&'a str>,
+    /// Where to stop: nothing is applied that this one does not need.
+    pub(crate) target: Option<&'a MigrationId>,
 }
 
 impl<'c> Plan<'c> {
@@ -28,37 +43,26 @@ impl<'c> Plan<'c> {
     ///
     /// Every reason for which the policy forbids it; nothing may be applied then.
     pub fn new(catalog: &'c Catalog, history: &History, policy: Policy) -> Result<Self, Refusals> {
+        Self::of(catalog, history, Wish { policy, ..Wish::default() })
+    }
+
+    pub(crate) fn of(catalog: &'c Catalog, history: &History, wish: Wish<'_>) -> Result<Self, Refusals> {
         let mut refusals = unsupported(catalog);
-        let newer = compare(catalog, history, policy, &mut refusals);
-        let applied = history.by_id();
-        let is_done = |record: &&&Record| record.state() == State::Applied;
-        let mut done: HashSet<&MigrationId> =
-            applied.values().filter(is_done).map(|record| record.id()).collect();
-        let present = catalog.migrations().iter().filter(|m| done.contains(m.id())).count();
-        let highest = highest_versions(history);
-        let mut ends = history.ends();
-        let mut steps = Vec::new();
-        for migration in catalog.migrations().iter().filter(|m| !applied.contains_key(m.id())) {
-            if let Some(after) = highest.get(migration.context()).filter(|v| **v > migration.version()) {
-                if migration.kind() == Kind::Versioned && policy.out_of_order == OutOfOrder::Refuse {
-                    let after = MigrationId::new(migration.context().to_owned(), (*after).clone());
-                    refusals.push(Refusal::OutOfOrder { migration: migration.id().clone(), after });
-                }
+        let environment = environment(history, wish.environment, &mut refusals);
+        let newer = compare(catalog, history, wish.policy, &mut refusals);
+        let mut planner = Planner::new(history, wish.policy);
+        let mut plan = Self { steps: Vec::new(), present: 0, newer, elsewhere: Vec::new() };
+        let wanted = wish.target.map(|target| within(catalog, target, &mut refusals));
+        for migration in catalog.migrations() {
+            if planner.is_present(migration) {
+                plan.present += 1;
+            } else if !migration.is_for(environment) {
+                plan.elsewhere.push(migration);
+            } else if wanted.as_ref().is_none_or(|wanted| wanted.contains(migration.id())) {
+                plan.steps.push(planner.step(migration, &mut refusals));
             }
-            for required in migration.requires().iter().filter(|id| !done.contains(id)) {
-                refusals.push(Refusal::Requires {
-                    migration: migration.id().clone(),
-                    required: required.clone(),
-                });
-            }
-            done.insert(migration.id());
-            let end = ends.entry(migration.context()).or_default();
-            end.ordinal += 1;
-            let checksum = migration.checksum().to_string();
-            end.digest = end.digest.with(migration.context(), migration.version().as_str(), &checksum);
-            steps.push(Apply { migration, ordinal: end.ordinal, digest: end.digest });
         }
-        if refusals.is_empty() { Ok(Self { steps, present, newer }) } else { Err(Refusals(refusals)) }
+        if refusals.is_empty() { Ok(plan) } else { Err(Refusals::new(refusals)) }
     }
 
     /// The migrations that will be applied, in order.
@@ -76,99 +80,128 @@ impl<'c> Plan<'c> {
         self.present
     }
 
-    pub(crate) fn into_steps(self) -> Vec<Apply<'c>> {
+    /// The migrations that this database does not get, because they are for other environments.
+    pub fn elsewhere(&self) -> impl ExactSizeIterator<Item = &'c Migration> {
+        self.elsewhere.iter().copied()
+    }
+
+    pub(crate) fn into_steps(self) -> Vec<Step<'c>> {
         self.steps
     }
 }
 
 /// One step: a migration, and where its record stands in its context.
 #[derive(Clone, Debug)]
-pub(crate) struct Apply<'c> {
+pub(crate) struct Step<'c> {
     pub(crate) migration: &'c Migration,
-    pub(crate) ordinal: u32,
-    pub(crate) digest: Digest,
+    /// Its place in its context's order; none for what stands outside of it.
+    pub(crate) link: Option<End>,
+    /// Whether it is recorded already: a repeatable migration that changed.
+    pub(crate) again: bool,
 }
 
-/// Compares what is applied with the catalog; returns what is newer.
-fn compare(
-    catalog: &Catalog,
-    history: &History,
+/// Makes steps, one behind the other.
+struct Planner<'h> {
     policy: Policy,
+    applied: HashMap<&'h MigrationId, &'h Record>,
+    done: HashSet<MigrationId>,
+    highest: HashMap<&'h str, &'h Version>,
+    ends: HashMap<String, End>,
+}
+
+impl<'h> Planner<'h> {
+    fn new(history: &'h History, policy: Policy) -> Self {
+        let applied = history.by_id();
+        let is_done = |record: &&&Record| record.state() == State::Applied;
+        let done = applied.values().filter(is_done).map(|record| record.id().clone()).collect();
+        let mut highest: HashMap<&str, &Version> = HashMap::new();
+        for record in history.records().iter().filter(|record| record.ordinal.is_some()) {
+            let version = highest.entry(record.id().context()).or_insert(record.id().version());
+            *version = (*version).max(record.id().version());
+        }
+        let ends = history.ends().into_iter().map(|(context, end)| (context.to_owned(), end)).collect();
+        Self { policy, applied, done, highest, ends }
+    }
+
+    /// Whether nothing is to be done about a migration; a repeatable one is done when its text was applied.
+    fn is_present(&self, migration: &Migration) -> bool {
+        match self.applied.get(migration.id()) {
+            Some(record) if migration.kind() == Kind::Repeatable => {
+                self.policy.changed == Changed::Ignore || is_same(migration, record.checksum())
+            }
+            Some(_) => true,
+            None => false,
+        }
+    }
+
+    fn step<'c>(&mut self, migration: &'c Migration, refusals: &mut Vec<Refusal>) -> Step<'c> {
+        if migration.is_ordered() && self.policy.out_of_order == OutOfOrder::Refuse {
+            if let Some(after) = self.highest.get(migration.context()).filter(|v| **v > migration.version()) {
+                let after = MigrationId::new(migration.context().to_owned(), (*after).clone());
+                refusals.push(Refusal::OutOfOrder { migration: migration.id().clone(), after });
+            }
+        }
+        for required in migration.requires().iter().filter(|id| !self.done.contains(id)) {
+            let (migration, required) = (migration.id().clone(), required.clone());
+            refusals.push(Refusal::Requires { migration, required });
+        }
+        self.done.insert(migration.id().clone());
+        let link = migration.is_ordered().then(|| self.link(migration));
+        Step { migration, link, again: self.applied.contains_key(migration.id()) }
+    }
+
+    /// Where the next record of its context stands.
+    fn link(&mut self, migration: &Migration) -> End {
+        let end = self.ends.entry(migration.context().to_owned()).or_default();
+        let checksum = migration.checksum().to_string();
+        end.ordinal += 1;
+        end.digest = end.digest.with(migration.context(), migration.version().as_str(), &checksum);
+        *end
+    }
+}
+
+/// The environment that counts: the recorded one. What a caller says is recorded where nothing is, and else has to agree.
+fn environment<'a>(
+    history: &'a History,
+    said: Option<&'a str>,
     refusals: &mut Vec<Refusal>,
-) -> Vec<MigrationId> {
-    let known: HashMap<&MigrationId, &Migration> =
-        catalog.migrations().iter().map(|migration| (migration.id(), migration)).collect();
-    let mut last: HashMap<&str, &Version> = HashMap::new();
-    for migration in catalog.migrations().iter().filter(|m| m.kind() == Kind::Versioned) {
-        let version = last.entry(migration.context()).or_insert(migration.version());
-        *version = (*version).max(migration.version());
-    }
-    let settled = settled(catalog, history);
-    let mut newer = Vec::new();
-    for record in history.records() {
-        let id = record.id();
-        // A context that the catalog does not have belongs to another program.
-        let Some(last) = last.get(id.context()) else { continue };
-        if record.state() == State::Interrupted {
-            refusals.push(Refusal::Interrupted { migration: id.clone() });
+) -> Option<&'a str> {
+    match (history.environment(), said) {
+        (Some(recorded), Some(said)) if recorded != said => {
+            let (recorded, said) = (recorded.to_owned(), said.to_owned());
+            refusals.push(Refusal::Environment { recorded, said });
+            None
         }
-        match known.get(id) {
-            Some(migration)
-                if policy.changed == Changed::Refuse && !is_same(migration, record.checksum()) =>
-            {
-                refusals.push(Refusal::Changed {
-                    migration: id.clone(),
-                    path: migration.path().to_owned(),
-                    recorded: record.checksum().to_owned(),
-                    built: migration.checksum().to_string(),
-                });
-            }
-            Some(_) => {}
-            None if id.version() > *last || settled.contains(id.context()) => {
-                newer.push(id.clone());
-                if record.compatibility() == Compatibility::Breaking {
-                    refusals.push(Refusal::Breaking { migration: id.clone() });
-                } else if policy.newer == NewerDatabase::Refuse {
-                    refusals.push(Refusal::Newer { migration: id.clone() });
-                }
-            }
-            None if policy.missing == Missing::Refuse => {
-                refusals.push(Refusal::Missing { migration: id.clone() });
-            }
-            None => {}
-        }
+        (recorded, said) => recorded.or(said),
     }
-    newer
 }
 
-/// The contexts whose first records are exactly the catalog's migrations: all others came later, from newer
-/// programs, even where their versions are lower. It is what the tracker's digests tell without reading its rows.
-fn settled<'c>(catalog: &'c Catalog, history: &History) -> HashSet<&'c str> {
-    let applied = history.by_id();
-    let counts: HashMap<&str, usize> = catalog.contexts().iter().map(|c| (c.name(), c.count())).collect();
-    let mut settled: HashSet<&str> = counts.keys().copied().collect();
-    for migration in catalog.migrations().iter().filter(|m| m.kind() == Kind::Versioned) {
-        let count = counts.get(migration.context()).copied().unwrap_or_default();
-        if applied.get(migration.id()).is_none_or(|record| record.ordinal as usize > count) {
-            settled.remove(migration.context());
+/// The target, what is before it in its context, and all that they require.
+fn within<'a>(
+    catalog: &'a Catalog,
+    target: &'a MigrationId,
+    refusals: &mut Vec<Refusal>,
+) -> HashSet<&'a MigrationId> {
+    if catalog.get(target.context(), target.version()).is_none() {
+        refusals.push(Refusal::NoSuchTarget { target: target.clone() });
+    }
+    let mut wanted: HashSet<&MigrationId> = HashSet::new();
+    wanted.insert(target);
+    let mut ends: HashMap<&str, &Version> = HashMap::from([(target.context(), target.version())]);
+    // What is required stands before what requires it.
+    for migration in catalog.migrations().iter().rev() {
+        let id = migration.id();
+        let precedes =
+            ends.get(id.context()).is_some_and(|end| migration.is_ordered() && id.version() <= *end);
+        if precedes || wanted.contains(id) {
+            for id in migration.requires().iter().chain([id]) {
+                wanted.insert(id);
+                let end = ends.entry(id.context()).or_insert(id.version());
+                *end = (*end).max(id.version());
+            }
         }
     }
-    settled
-}
-
-/// Whether the applied text is the migration's text, or an earlier one that it accepts.
-fn is_same(migration: &Migration, recorded: &str) -> bool {
-    let accepted = migration.settings().accepts.iter();
-    accepted.chain([&migration.checksum()]).any(|checksum| checksum.to_string() == recorded)
-}
-
-fn highest_versions(history: &History) -> HashMap<&str, &Version> {
-    let mut highest: HashMap<&str, &Version> = HashMap::new();
-    for record in history.records() {
-        let version = highest.entry(record.id().context()).or_insert(record.id().version());
-        *version = (*version).max(record.id().version());
-    }
-    highest
+    wanted
 }
 
 /// What the engine cannot do yet must stop it before it begins.
@@ -176,14 +209,7 @@ fn unsupported(catalog: &Catalog) -> Vec<Refusal> {
     let mut refusals = Vec::new();
     for migration in catalog.migrations() {
         let settings = migration.settings();
-        let uses = [
-            (migration.kind() == Kind::Repeatable, "is repeatable"),
-            (migration.down().is_some(), "has a down script"),
-            (migration.verify().is_some(), "has a verify script"),
-            (settings.transaction == TransactionMode::None, "runs without a transaction"),
-            (!settings.environments.is_empty(), "is for certain environments"),
-            (!settings.needs.is_empty(), "declares what it needs of the server"),
-        ];
+        let uses = [(settings.transaction == TransactionMode::None, "runs without a transaction")];
         let uses = uses.into_iter().filter(|(uses, _)| *uses);
         refusals
             .extend(uses.map(|(_, what)| Refusal::Unsupported { path: migration.path().to_owned(), what }));
@@ -191,153 +217,10 @@ fn unsupported(catalog: &Catalog) -> Vec<Refusal> {
     refusals
 }
 
-/// Every reason why a plan may not be carried out.
-#[derive(Clone, Debug)]
-pub struct Refusals(Vec<Refusal>);
-
-impl Refusals {
-    /// The reasons; there is at least one.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = &Refusal> {
-        self.0.iter()
-    }
-}
-
-impl fmt::Display for Refusals {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (n, refusal) in self.0.iter().enumerate() {
-            if n > 0 {
-                f.write_str("; ")?;
-            }
-            refusal.fmt(f)?;
-        }
-        Ok(())
-    }
-}
-
-impl std::error::Error for Refusals {}
-
-/// One reason why a plan may not be carried out.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Refusal {
-    /// An applied migration has another text now.
-    Changed {
-        /// Which one.
-        migration: MigrationId,
-        /// Its file.
-        path: String,
-        /// The checksum that was recorded.
-        recorded: String,
-        /// The checksum that it has now.
-        built: String,
-    },
-    /// An applied migration is not in the catalog, although later ones are.
-    Missing {
-        /// Which one.
-        migration: MigrationId,
-    },
-    /// A pending migration is below an applied one of its context.
-    OutOfOrder {
-        /// The pending one.
-        migration: MigrationId,
-        /// The applied one with the highest version.
-        after: MigrationId,
-    },
-    /// The database has a later migration, and the policy refuses such databases.
-    Newer {
-        /// Which one.
-        migration: MigrationId,
-    },
-    /// The database has a later migration that older programs must not run on.
-    Breaking {
-        /// Which one.
-        migration: MigrationId,
-    },
-    /// A required migration of another owner is not applied.
-    Requires {
-        /// Which migration requires it.
-        migration: MigrationId,
-        /// What it requires.
-        required: MigrationId,
-    },
-    /// A migration began and its end is not recorded: its script ended the transaction that it ran in.
-    Interrupted {
-        /// Which one.
-        migration: MigrationId,
-    },
-    /// The migration uses something that this version of the library does not do yet.
-    Unsupported {
-        /// Its file.
-        path: String,
-        /// What it uses.
-        what: &'static str,
-    },
-}
-
-impl Refusal {
-    /// What to do about it; a second line, where there is one, is to be copied.
-    pub fn advice(&self) -> String {
-        let advice = match self {
-            Self::Changed { recorded, .. } => {
-                return format!(
-                    "restore the file and put the change into a new migration; or, if the applied text is good as well, \
-                     add this line to the file:\n-- habitat: accepts {recorded}"
-                );
-            }
-            Self::Missing { .. } => {
-                "restore the file; if it is gone for good, migrate with `Missing::Ignore`"
-            }
-            Self::OutOfOrder { .. } => {
-                "give it a number above the applied ones, or migrate with `OutOfOrder::Apply`"
-            }
-            Self::Newer { .. } | Self::Breaking { .. } => "deploy a program that has this migration",
-            Self::Requires { .. } => "let the program that owns the required migration migrate first",
-            Self::Interrupted { .. } => {
-                "find out by hand how far it came, complete it or undo it, and delete its row \
-                 or set its state to 'applied'"
-            }
-            Self::Unsupported { .. } => "it was refused before anything ran; remove it for now",
-        };
-        advice.to_owned()
-    }
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Changed { migration, path, .. } => {
-                write!(f, "{migration} has changed since it was applied ({path})")
-            }
-            Self::Missing { migration } => {
-                write!(
-                    f,
-                    "{migration} is applied and this program does not have it, although it has later ones"
-                )
-            }
-            Self::OutOfOrder { migration, after } => {
-                write!(f, "{migration} is pending, but {after} is applied already")
-            }
-            Self::Newer { migration } => {
-                write!(f, "the database has {migration}, which is newer than this program")
-            }
-            Self::Breaking { migration } => {
-                write!(
-                    f,
-                    "the database has {migration}, which is newer than this program and breaks older ones"
-                )
-            }
-            Self::Requires { migration, required } => {
-                write!(f, "{migration} requires {required}, which is not applied")
-            }
-            Self::Interrupted { migration } => {
-                write!(
-                    f,
-                    "{migration} began and its end is not recorded: its script ended its own transaction"
-                )
-            }
-            Self::Unsupported { path, what } => {
-                write!(f, "{path} {what}, which this version of habitat-migrate does not support yet")
-            }
-        }
+/// The file beside a migration's own that has its other script: `01_x.verify.sql` beside `01_x.sql`.
+pub(crate) fn beside(path: &str, role: &str) -> String {
+    match path.strip_suffix("up.sql").filter(|stem| stem.ends_with(['.', '/'])) {
+        Some(stem) => format!("{stem}{role}.sql"),
+        None => format!("{}.{role}.sql", path.strip_suffix(".sql").unwrap_or(path)),
     }
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use habitat_migrate_catalog::MigrationId;
+
 /// An applied migration whose text is another one now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -61,6 +63,20 @@ pub struct Policy {
     pub newer: NewerDatabase,
 }
 
+/// How much is taken back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Rollback {
+    /// The migration that was applied last.
+    Last,
+    /// This many, last applied first.
+    Steps(usize),
+    /// Whatever was applied after this one, which stays.
+    To(MigrationId),
+    /// All of them.
+    All,
+}
+
 /// How long to wait while another process migrates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Patience {
@@ -73,5 +89,20 @@ pub(crate) struct Patience {
 impl Default for Patience {
     fn default() -> Self {
         Self { budget: Duration::from_secs(15 * 60), poll: Duration::from_millis(50) }
+    }
+}
+
+/// How often a migration is tried again that met a lock, a deadlock or a serialization conflict: as a whole, since nothing of it was kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Retry {
+    /// For the pauses before the attempts, together.
+    pub(crate) budget: Duration,
+    /// Before the second attempt; it doubles from one to the next.
+    pub(crate) pause: Duration,
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Self { budget: Duration::from_secs(60), pause: Duration::from_millis(250) }
     }
 }

@@ -9,6 +9,7 @@ use habitat_migrate_catalog::MigrationId;
 #[derive(Clone, Debug, Default)]
 pub struct Report {
     pub(crate) applied: Vec<Applied>,
+    pub(crate) undone: Vec<Applied>,
     pub(crate) present: usize,
     pub(crate) newer: usize,
     pub(crate) waited: Duration,
@@ -21,9 +22,14 @@ impl Report {
         &self.applied
     }
 
+    /// The migrations that this run took back, in order.
+    pub fn undone(&self) -> &[Applied] {
+        &self.undone
+    }
+
     /// Whether there was nothing to do.
     pub fn is_unchanged(&self) -> bool {
-        self.applied.is_empty()
+        self.applied.is_empty() && self.undone.is_empty()
     }
 
     /// How many of the program's migrations the database had already.
@@ -47,10 +53,10 @@ impl Report {
     }
 
     /// This report and the one of a second try, as one.
-    #[cfg(feature = "tokio-postgres")]
     pub(crate) fn followed_by(mut self, next: Self) -> Self {
         let present = next.present.saturating_sub(self.applied.len());
         self.applied.extend(next.applied);
+        self.undone.extend(next.undone);
         Self {
             present,
             waited: self.waited + next.waited,
@@ -64,6 +70,7 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.applied.len(), self.present) {
+            _ if !self.undone.is_empty() => self.write_undone(f)?,
             (0, 1) => f.write_str("nothing to do: the one migration is applied")?,
             (0, present) => write!(f, "nothing to do: all {present} migrations are applied")?,
             (1, _) => f.write_str("1 migration applied")?,
@@ -79,6 +86,19 @@ impl fmt::Display for Report {
             write!(f, "; the database has {} newer than this program", self.newer)?;
         }
         Ok(())
+    }
+}
+
+impl Report {
+    fn write_undone(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.undone.len() {
+            1 => f.write_str("1 migration taken back")?,
+            n => write!(f, "{n} migrations taken back")?,
+        }
+        match self.applied.len() {
+            0 => Ok(()),
+            n => write!(f, ", {n} applied"),
+        }
     }
 }
 

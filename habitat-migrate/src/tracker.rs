@@ -5,15 +5,18 @@
 //! <https://www.postgresql.org/docs/current/ddl-schemas.html#DDL-SCHEMAS-PATH>
 
 use chrono::DateTime;
-use habitat_migrate_catalog::{Catalog, Compatibility, Context, MigrationId, Version};
+use habitat_migrate_catalog::{Catalog, Compatibility, Context, Migration, MigrationId, Version};
 
 use crate::client::{Reply, Row};
 use crate::history::{History, Record, State};
-use crate::plan::Apply;
 use crate::sql::{Ident, Literal};
 
+mod format;
+mod record;
 mod rights;
 
+pub(crate) use format::FORMAT;
+pub(crate) use record::{ENDED, Mark};
 pub(crate) use rights::Rights;
 
 /// Where the tracker's tables are, and the statements about them.
@@ -22,6 +25,7 @@ pub(crate) struct Tracker {
     schema: String,
     table: String,
     log: String,
+    environments: String,
 }
 
 /// What [`Tracker::probe`] found out.
@@ -53,6 +57,29 @@ pub(crate) struct Probed {
     pub(crate) in_transaction: bool,
 }
 
+/// What there is of the tracker.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Presence {
+    pub(crate) table: bool,
+    pub(crate) schema: bool,
+    pub(crate) environments: bool,
+    /// The format of the table, if it is there.
+    pub(crate) format: u32,
+}
+
+impl Presence {
+    /// Reads what [`Tracker::presence`] selects, from this column on.
+    pub(crate) fn read(row: &Row, column: usize) -> Self {
+        Self {
+            table: row.is_true(column),
+            schema: row.is_true(column + 1),
+            // Whoever took the comment away left what the first format had.
+            format: format::read_format(row.value(column + 2)).unwrap_or(1),
+            environments: row.is_true(column + 3),
+        }
+    }
+}
+
 /// The columns that [`Tracker::history`] reads; a table that lacks one is somebody else's.
 pub(crate) const COLUMNS: [&str; 13] = [
     "context",
@@ -74,7 +101,8 @@ impl Tracker {
     pub(crate) fn new(schema: &str) -> Self {
         let table = format!("{}.schema_migrations", Ident(schema));
         let log = format!("{}.schema_migrations_log", Ident(schema));
-        Self { schema: schema.to_owned(), table, log }
+        let environments = format!("{}.schema_migrations_environment", Ident(schema));
+        Self { schema: schema.to_owned(), table, log, environments }
     }
 
     /// The schema's name, as it is.
@@ -93,26 +121,27 @@ impl Tracker {
     /// A query over a table that may not exist has to be given as text, and `query_to_xml` is the one
     /// function that runs such a query within a SELECT.
     /// <https://www.postgresql.org/docs/current/functions-xml.html#FUNCTIONS-XML-MAPPING>
-    pub(crate) fn probe(&self, catalog: &Catalog) -> String {
-        let ends = self.ends(catalog);
-        format!(
-            "SELECT 'probe' AS \"habitat-migrate\", CASE WHEN pg_catalog.to_regclass({table}) IS NOT NULL \
-             THEN pg_catalog.query_to_xml({ends}, false, true, '') END, \
-             pg_catalog.current_setting('transaction_read_only'), \
-             pg_catalog.transaction_timestamp(), pg_catalog.statement_timestamp();\n",
-            table = Literal(&self.table),
-            ends = Literal(&ends),
-        )
+    pub(crate) fn probe(&self, catalog: &Catalog, said: Option<&str>) -> String {
+        let mut sql = format!(
+            "SELECT 'probe' AS \"habitat-migrate\", {ends}, pg_catalog.current_setting('transaction_read_only'), \
+             pg_catalog.transaction_timestamp(), pg_catalog.statement_timestamp()",
+            ends = if_there(&self.table, &self.ends(catalog)),
+        );
+        if said.is_some() || unordered(catalog).any(|m| !m.settings().environments.is_empty()) {
+            sql.push_str(", ");
+            sql.push_str(&self.environment());
+        }
+        sql + ";\n"
     }
 
-    /// For each context the row that the catalog's last one must be, and those beyond it.
+    /// For each context the row that the catalog's last one must be, and those beyond it; and the rows of what stands outside of the order.
     ///
     /// It costs the same however many migrations there are: each row carries the digest over its
     /// context's rows up to it, and its foreign key to the row before it keeps rows from being taken out
     /// in between. No function and no aggregate: a boot comes on a new connection, where every name that is
     /// looked up for the first time costs as much as a row.
     fn ends(&self, catalog: &Catalog) -> String {
-        let row = |(n, context): (usize, &Context)| {
+        let context = |(n, context): (usize, &Context)| {
             format!(
                 "SELECT {n} AS c, m.ordinal AS o, m.digest AS d, m.state AS s, m.breaking AS b FROM {table} AS m \
                  WHERE m.context OPERATOR(pg_catalog.=) {name} AND m.ordinal OPERATOR(pg_catalog.>=) {count}",
@@ -121,20 +150,39 @@ impl Tracker {
                 count = context.count(),
             )
         };
-        let rows: Vec<String> = wanted(catalog).enumerate().map(row).collect();
+        let migration = |(n, migration): (usize, &Migration)| {
+            format!(
+                "SELECT {n} AS c, 0 AS o, m.checksum AS d, m.state AS s, m.breaking AS b FROM {table} AS m \
+                 WHERE m.context OPERATOR(pg_catalog.=) {context} AND m.version OPERATOR(pg_catalog.=) {version}",
+                table = self.table,
+                context = Literal(migration.context()),
+                version = Literal(migration.version().as_str()),
+            )
+        };
+        let mut rows: Vec<String> = wanted(catalog).enumerate().map(context).collect();
+        rows.extend((rows.len()..).zip(unordered(catalog)).map(migration));
         match rows.is_empty() {
-            // A catalog without versioned migrations has no end.
+            // A catalog without migrations has no end.
             true => format!("SELECT m.ordinal AS o FROM {} AS m WHERE false", self.table),
             false => rows.join(" UNION ALL "),
         }
     }
 
+    /// The environment that the database is recorded to belong to, as an expression.
+    fn environment(&self) -> String {
+        let query = format!("SELECT e.name AS e FROM {} AS e", self.environments);
+        if_there(&self.environments, &query)
+    }
+
     /// Reads what [`Tracker::probe`] returned; none if the reply has no such row.
-    pub(crate) fn probed(&self, catalog: &Catalog, reply: &Reply) -> Option<Probed> {
+    pub(crate) fn probed(&self, catalog: &Catalog, said: Option<&str>, reply: &Reply) -> Option<Probed> {
         let row = reply.first("probe")?;
+        let recorded = row.value(5).and_then(|xml| element(xml, "e"));
         let probe = match row.value(1) {
             None => Probe::Absent,
-            Some(xml) => read_ends(catalog, xml),
+            // It is to be recorded, or refused.
+            Some(_) if said.is_some() && said != recorded => Probe::Different,
+            Some(xml) => read_ends(catalog, recorded, xml),
         };
         let standing = if row.text(2) == "on" { Standing::ReadOnly } else { Standing::Writable };
         // Outside of a transaction each message begins one of its own, at the time at which it arrives.
@@ -145,7 +193,9 @@ impl Tracker {
     pub(crate) fn history(&self) -> String {
         format!(
             "SELECT 'record' AS \"habitat-migrate\", m.context, m.version, m.description, m.checksum, m.ordinal, m.state, \
-             m.breaking, {deployed_at}, m.deployed_by, {execution_time} FROM {table} AS m ORDER BY m.run_order;\n",
+             m.breaking, {deployed_at}, m.deployed_by, {execution_time} FROM {table} AS m ORDER BY m.run_order;\n\
+             SELECT 'environment' AS \"habitat-migrate\", {environment};\n",
+            environment = self.environment(),
             deployed_at = micros("m.deployed_at"),
             execution_time = micros("m.execution_time"),
             table = self.table,
@@ -154,7 +204,28 @@ impl Tracker {
 
     /// Reads what [`Tracker::history`] returned.
     pub(crate) fn read(reply: &Reply) -> History {
+        let environment = reply.first("environment").and_then(|row| element(row.value(1)?, "e"));
         History::new(reply.rows("record").map(record).collect())
+            .with_environment(environment.map(str::to_owned))
+    }
+
+    /// The down scripts that were recorded.
+    pub(crate) fn scripts(&self) -> String {
+        format!(
+            "SELECT 'script' AS \"habitat-migrate\", m.context, m.version, m.down FROM {} AS m WHERE m.down IS NOT NULL;\n",
+            self.table
+        )
+    }
+
+    /// Adds what [`Tracker::scripts`] returned to a history.
+    pub(crate) fn read_scripts(history: History, reply: &Reply) -> History {
+        let scripts = reply.rows("script").map(|row| {
+            (
+                MigrationId::new(row.text(1).to_owned(), Version::new(row.text(2).to_owned())),
+                row.text(3).to_owned(),
+            )
+        });
+        history.with_scripts(scripts.collect())
     }
 
     /// The columns of a table of the tracker's name, to tell whose it is.
@@ -167,127 +238,19 @@ impl Tracker {
         )
     }
 
-    /// What the engine wants to know once it holds the lock: whether the tracker and its schema are there.
+    /// What the engine wants to know once it holds the lock: see [`Presence`].
     pub(crate) fn presence(&self) -> String {
         format!(
-            "pg_catalog.to_regclass({}) IS NOT NULL, pg_catalog.to_regnamespace({}) IS NOT NULL",
+            "pg_catalog.to_regclass({0}) IS NOT NULL, pg_catalog.to_regnamespace({1}) IS NOT NULL, \
+             pg_catalog.obj_description(pg_catalog.to_regclass({0}), 'pg_class'), pg_catalog.to_regclass({2}) IS NOT NULL",
             Literal(&self.table),
             Literal(&Ident(&self.schema).to_string()),
-        )
-    }
-
-    /// Creates the schema, where it is not there.
-    pub(crate) fn create_schema(&self) -> String {
-        format!("CREATE SCHEMA {};\n", Ident(&self.schema))
-    }
-
-    /// Creates the tables. The columns that a person looks for come first.
-    pub(crate) fn create(&self) -> String {
-        let (table, log) = (&self.table, &self.log);
-        format!(
-            "CREATE TABLE {table} (\n\
-             \x20 version pg_catalog.text COLLATE pg_catalog.\"C\" NOT NULL,\n\
-             \x20 description pg_catalog.text NOT NULL,\n\
-             \x20 context pg_catalog.text COLLATE pg_catalog.\"C\" NOT NULL,\n\
-             \x20 deployed_at pg_catalog.timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),\n\
-             \x20 deployed_by pg_catalog.text NOT NULL DEFAULT SESSION_USER,\n\
-             \x20 execution_time pg_catalog.interval,\n\
-             \x20 state pg_catalog.text COLLATE pg_catalog.\"C\" NOT NULL,\n\
-             \x20 checksum pg_catalog.text COLLATE pg_catalog.\"C\" NOT NULL,\n\
-             \x20 breaking pg_catalog.bool NOT NULL DEFAULT false,\n\
-             \x20 run_order pg_catalog.int8 GENERATED ALWAYS AS IDENTITY,\n\
-             \x20 ordinal pg_catalog.int4 NOT NULL,\n\
-             \x20 follows pg_catalog.int4,\n\
-             \x20 digest pg_catalog.text COLLATE pg_catalog.\"C\" NOT NULL,\n\
-             \x20 PRIMARY KEY (context, version),\n\
-             \x20 UNIQUE (context, ordinal),\n\
-             \x20 CONSTRAINT schema_migrations_follows_fkey FOREIGN KEY (context, follows) REFERENCES {table} (context, ordinal),\n\
-             \x20 CHECK (ordinal OPERATOR(pg_catalog.=) pg_catalog.int4pl(COALESCE(follows, 0), 1))\n\
-             );\n\
-             COMMENT ON TABLE {table} IS 'habitat-migrate, format 1: the migrations that this database has';\n\
-             COMMENT ON COLUMN {table}.digest IS 'identifies the rows of this context up to this one';\n\
-             CREATE TABLE {log} (\n\
-             \x20 id pg_catalog.int8 GENERATED ALWAYS AS IDENTITY PRIMARY KEY,\n\
-             \x20 logged_at pg_catalog.timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),\n\
-             \x20 event pg_catalog.text NOT NULL,\n\
-             \x20 context pg_catalog.text,\n\
-             \x20 version pg_catalog.text,\n\
-             \x20 checksum pg_catalog.text,\n\
-             \x20 execution_time pg_catalog.interval,\n\
-             \x20 detail pg_catalog.text,\n\
-             \x20 role pg_catalog.text NOT NULL DEFAULT SESSION_USER,\n\
-             \x20 client pg_catalog.inet DEFAULT pg_catalog.inet_client_addr(),\n\
-             \x20 application pg_catalog.text DEFAULT pg_catalog.current_setting('application_name'),\n\
-             \x20 library pg_catalog.text NOT NULL,\n\
-             \x20 CHECK (event OPERATOR(pg_catalog.<>) 'apply' OR execution_time IS NOT NULL)\n\
-             );\n\
-             COMMENT ON TABLE {log} IS 'habitat-migrate, format 1: everything that was done, append-only';\n"
-        )
-    }
-
-    /// Records that a migration begins. Whoever comes second waits here, and then fails on the primary key.
-    pub(crate) fn begin(&self, step: &Apply<'_>) -> String {
-        let migration = step.migration;
-        format!(
-            "INSERT INTO {table} (version, description, context, state, checksum, breaking, ordinal, follows, digest) \
-             VALUES ({version}, {description}, {context}, 'interrupted', '{checksum}', {breaking}, {ordinal}, {follows}, '{digest}');\n",
-            table = self.table,
-            version = Literal(migration.version().as_str()),
-            description = Literal(migration.description()),
-            context = Literal(migration.context()),
-            checksum = migration.checksum(),
-            breaking = migration.settings().compatibility == Compatibility::Breaking,
-            ordinal = step.ordinal,
-            follows = if step.ordinal > 1 { (step.ordinal - 1).to_string() } else { "NULL".to_owned() },
-            digest = step.digest,
-        )
-    }
-
-    /// Records that a migration is done, if its transaction is still the one that it began in; else it fails.
-    ///
-    /// The row's `xmin` is the transaction that inserted it; where that is another one, `ENDED` is no number.
-    /// The log takes no apply without a time, so a record that the script has removed fails it, too.
-    /// <https://www.postgresql.org/docs/current/ddl-system-columns.html>
-    pub(crate) fn finish(&self, step: &Apply<'_>) -> String {
-        format!(
-            "UPDATE {table} AS m SET execution_time = pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) m.deployed_at, \
-             state = pg_catalog.left('applied', CASE WHEN m.xmin OPERATOR(pg_catalog.=) \
-             pg_catalog.pg_current_xact_id_if_assigned()::pg_catalog.xid THEN '7' ELSE '{ENDED}' END::pg_catalog.int4) \
-             WHERE m.context OPERATOR(pg_catalog.=) {context} AND m.version OPERATOR(pg_catalog.=) {version} \
-             RETURNING 'applied' AS \"habitat-migrate\", {micros};\n\
-             INSERT INTO {log} (event, context, version, checksum, execution_time, library) \
-             VALUES ('apply', {context}, {version}, '{checksum}', (SELECT m.execution_time FROM {table} AS m \
-             WHERE m.context OPERATOR(pg_catalog.=) {context} AND m.version OPERATOR(pg_catalog.=) {version}), '{library}');\n",
-            table = self.table,
-            log = self.log,
-            context = Literal(step.migration.context()),
-            version = Literal(step.migration.version().as_str()),
-            checksum = step.migration.checksum(),
-            library = LIBRARY,
-            micros = micros("m.execution_time"),
-        )
-    }
-
-    /// Notes down that a migration failed.
-    pub(crate) fn failed(&self, id: &MigrationId, detail: &str) -> String {
-        format!(
-            "INSERT INTO {log} (event, context, version, detail, library) \
-             VALUES ('failure', {context}, {version}, {detail}, '{library}');\n",
-            log = self.log,
-            context = Literal(id.context()),
-            version = Literal(id.version().as_str()),
-            detail = Literal(detail),
-            library = LIBRARY,
+            Literal(&self.environments),
         )
     }
 }
 
-/// What the server complains about when a script has ended the transaction that it ran in.
-pub(crate) const ENDED: &str = "the script ended its own transaction";
-
-const LIBRARY: &str = concat!("habitat-migrate ", env!("CARGO_PKG_VERSION"));
-
-/// The contexts with versioned migrations.
+/// The contexts with an order.
 fn wanted(catalog: &Catalog) -> impl Iterator<Item = &Context> {
     catalog.contexts().iter().filter(|context| context.count() > 0)
 }
@@ -297,30 +260,58 @@ fn micros(column: &str) -> String {
     format!("(EXTRACT(epoch FROM {column}) OPERATOR(pg_catalog.*) 1000000)::pg_catalog.int8")
 }
 
+/// The migrations that stand outside of their context's order.
+fn unordered(catalog: &Catalog) -> impl Iterator<Item = &Migration> {
+    catalog.migrations().iter().filter(|migration| !migration.is_ordered())
+}
+
+/// The rows of a query as XML, if the table that it reads is there.
+fn if_there(table: &str, query: &str) -> String {
+    format!(
+        "CASE WHEN pg_catalog.to_regclass({}) IS NOT NULL THEN pg_catalog.query_to_xml({}, false, true, '') END",
+        Literal(table),
+        Literal(query)
+    )
+}
+
+/// The text of an XML element.
+fn element<'x>(xml: &'x str, name: &str) -> Option<&'x str> {
+    let (_, rest) = xml.split_once(&format!("<{name}>"))?;
+    rest.split_once(&format!("</{name}>")).map(|(value, _)| value)
+}
+
 /// Compares the rows of [`Tracker::ends`] with the catalog.
-fn read_ends(catalog: &Catalog, xml: &str) -> Probe {
+fn read_ends(catalog: &Catalog, environment: Option<&str>, xml: &str) -> Probe {
+    let contexts: Vec<&Context> = wanted(catalog).collect();
+    let extra: Vec<&Migration> = unordered(catalog).collect();
     let mut matching = 0;
+    let mut there = 0;
     let mut newer = 0;
     let mut compatibility = Compatibility::Compatible;
     for row in xml.split("</row>") {
-        let value = |name: &str| {
-            let (_, rest) = row.split_once(&format!("<{name}>"))?;
-            rest.split_once(&format!("</{name}>")).map(|(value, _)| value)
-        };
-        let number = |name| value(name).and_then(|value| value.parse::<usize>().ok());
-        let (Some(context), Some(ordinal)) = (number("c"), number("o")) else { continue };
-        let Some(context) = wanted(catalog).nth(context) else { return Probe::Different };
-        let applied = value("s") == Some("applied");
-        if ordinal > context.count() {
-            newer += 1;
-            if !applied || value("b") != Some("false") {
-                compatibility = Compatibility::Breaking;
+        let number = |name| element(row, name).and_then(|value| value.parse::<usize>().ok());
+        let (Some(n), Some(ordinal)) = (number("c"), number("o")) else { continue };
+        let applied = element(row, "s") == Some("applied");
+        let is = |text: String| applied && element(row, "d") == Some(text.as_str());
+        match contexts.get(n) {
+            Some(context) if ordinal > context.count() => {
+                newer += 1;
+                if !applied || element(row, "b") != Some("false") {
+                    compatibility = Compatibility::Breaking;
+                }
             }
-        } else if applied && value("d") == Some(context.digest().to_string().as_str()) {
-            matching += 1;
+            Some(context) => matching += usize::from(is(context.digest().to_string())),
+            None => {
+                let Some(migration) = extra.get(n - contexts.len()) else { return Probe::Different };
+                if !is(migration.checksum().to_string()) {
+                    return Probe::Different;
+                }
+                there += usize::from(migration.is_for(environment));
+            }
         }
     }
-    let current = matching == wanted(catalog).count();
+    let wanted = extra.iter().filter(|migration| migration.is_for(environment)).count();
+    let current = matching == contexts.len() && there == wanted;
     if current { Probe::Current { newer, compatibility } } else { Probe::Different }
 }
 
@@ -330,11 +321,16 @@ fn record(row: &Row) -> Record {
         id: MigrationId::new(row.text(1).to_owned(), Version::new(row.text(2).to_owned())),
         description: row.text(3).to_owned(),
         checksum: row.text(4).to_owned(),
-        ordinal: row.number(5).unwrap_or_default(),
-        state: if row.text(6) == "applied" { State::Applied } else { State::Interrupted },
+        ordinal: row.number(5),
+        state: match row.text(6) {
+            "applied" => State::Applied,
+            "replaced" => State::Replaced,
+            _ => State::Interrupted,
+        },
         compatibility: if row.is_true(7) { Compatibility::Breaking } else { Compatibility::Compatible },
         deployed_at: DateTime::from_timestamp_micros(micros).unwrap_or_default(),
         deployed_by: row.text(9).to_owned(),
         execution_time: row.micros(10),
+        down: None,
     }
 }

@@ -2,26 +2,28 @@
 
 use std::time::{Duration, Instant};
 
-use habitat_migrate_catalog::{normalise, statements};
+use habitat_migrate_catalog::{MigrationId, statements};
 
+use super::job::Job;
 use super::message::{Message, Text};
 use super::settings::Settings;
-use super::{LATER, Outcome, Run, is_held, millis, names};
+use super::{LATER, Outcome, Run, is_held, millis, names, verify};
 use crate::client::{Client, Reply};
 use crate::error::Cause;
 use crate::event::Event;
 use crate::lock::BEGIN;
-use crate::plan::Apply;
 use crate::report::Applied;
 
 /// The steps of a plan on their way to the server, and how many of them are known to be committed.
 pub(super) struct Batch<'r, 'a, C: Client> {
     pub(super) run: &'r mut Run<'a, C>,
-    pub(super) steps: &'r [Apply<'a>],
+    pub(super) jobs: &'r [Job<'a>],
     pub(super) settings: Settings,
     pub(super) message: Message,
     pub(super) committed: usize,
     pub(super) creates: bool,
+    /// When the message that is under way was sent.
+    pub(super) sent: Instant,
     prelude: String,
     size: usize,
 }
@@ -30,37 +32,54 @@ impl<'r, 'a, C: Client> Batch<'r, 'a, C> {
     /// The prelude goes in front of the first step; it may create the tracker.
     pub(super) fn new(
         run: &'r mut Run<'a, C>,
-        steps: &'r [Apply<'a>],
+        jobs: &'r [Job<'a>],
         settings: Settings,
         prelude: String,
         creates: bool,
     ) -> Self {
         let message = Message::default();
-        Self { run, steps, settings, message, committed: 0, creates, prelude, size: FIRST }
+        let sent = Instant::now();
+        Self { run, jobs, settings, message, committed: 0, creates, sent, prelude, size: FIRST }
     }
 
     pub(super) async fn apply_all(mut self) -> Result<Outcome, Cause> {
         let mut waiting = 0;
-        for (n, step) in self.steps.iter().enumerate() {
-            self.begin(n, step, waiting == 0);
-            let script = normalise(step.migration.script());
+        for (n, job) in self.jobs.iter().enumerate() {
+            self.begin(n, job, waiting == 0);
+            let script = job.script();
+            let mut is_spread = false;
             for (offset, piece) in pieces(&script) {
                 self.message.push(n, Text::Script(offset), piece);
                 if self.message.len() >= LARGE && offset + piece.len() < script.len() {
                     // The rest follows in the same transaction; the server is not asked to hold it all at once.
+                    is_spread = true;
                     if let Some(outcome) = self.send(Then::GoOn).await? {
                         return Ok(outcome);
                     }
                 }
             }
-            waiting += 1;
-            let last = n + 1 == self.steps.len();
-            // A message that ends in the middle of a large script does not wait for the disk, so that begins another.
-            let large_next = self.steps.get(n + 1).is_some_and(|next| next.migration.script().len() > LARGE);
-            let closes = last || large_next || waiting >= self.size || self.message.len() >= LARGE;
             self.message.push(n, Text::Script(script.len()), "\n;\n");
-            self.end(n, step, closes);
-            if closes {
+            // What the script deferred is checked now, while the transaction is there to be rolled back and
+            // its session to give the lock back.
+            self.message.push(n, Text::Migration, "SET CONSTRAINTS ALL IMMEDIATE;\n");
+            self.message.push(n, Text::Session, &self.settings.restore());
+            if let Some(text) = job.verify() {
+                verify::push(&mut self.message, n, text, self.run.goal.limits);
+                if let Some(outcome) = self.send(Then::Verify).await? {
+                    return Ok(outcome);
+                }
+            }
+            waiting += 1;
+            let last = n + 1 == self.jobs.len();
+            let next = self.jobs.get(n + 1);
+            // A message that ends in the middle of a large script does not wait for the disk, so that begins another; so does
+            // what follows one, for its duration's sake.
+            let alone = is_spread
+                || job.is_alone()
+                || next.is_some_and(|next| next.script().len() > LARGE || next.is_alone());
+            let sends = last || alone || waiting >= self.size || self.message.len() >= LARGE;
+            self.end(n, job, sends || next.is_some_and(|next| next.verify().is_some()));
+            if sends {
                 let then = if last { Then::Stop } else { Then::HoldOn };
                 if let Some(outcome) = self.send(then).await? {
                     return Ok(outcome);
@@ -71,7 +90,7 @@ impl<'r, 'a, C: Client> Batch<'r, 'a, C> {
         Ok(Outcome::Done)
     }
 
-    fn begin(&mut self, n: usize, step: &Apply<'_>, first: bool) {
+    fn begin(&mut self, n: usize, job: &Job<'_>, first: bool) {
         let goal = self.run.goal;
         if first {
             let prelude = match std::mem::take(&mut self.prelude) {
@@ -81,19 +100,21 @@ impl<'r, 'a, C: Client> Batch<'r, 'a, C> {
             self.message.push(n, Text::Engine, &prelude);
         }
         self.message.push(n, Text::Engine, BEGIN);
-        self.message.push(n, Text::Engine, &goal.tracker.begin(step));
-        self.message.push(n, Text::Migration, &goal.limits.prepare(step.migration));
-        (goal.tell)(&Event::Started { migration: step.migration.id().clone() });
+        self.message.push(n, Text::Migration, &goal.limits.prepare(job.settings()));
+        (goal.tell)(&Event::Started { migration: job.id().clone() });
     }
 
-    fn end(&mut self, n: usize, step: &Apply<'_>, closes: bool) {
-        // What the script deferred is checked now, while the transaction is there to be rolled back and
-        // its session to give the lock back.
-        self.message.push(n, Text::Migration, "SET CONSTRAINTS ALL IMMEDIATE;\n");
-        self.message.push(n, Text::Session, &self.settings.restore());
-        self.message.push(n, Text::Engine, &self.run.goal.tracker.finish(step));
-        if !closes {
-            self.message.push(n, Text::Engine, LATER);
+    /// Records the step, and commits it; `settles` where its message's reply will tell of it.
+    fn end(&mut self, n: usize, job: &Job<'_>, settles: bool) {
+        self.message.push(n, Text::Engine, &job.record(&self.run.goal.tracker));
+        match settles {
+            true => {
+                // The first message may have done something else before its first step, which the log knows.
+                let since =
+                    if self.creates { self.run.goal.tracker.since_change() } else { SINCE.to_owned() };
+                self.message.push(n, Text::Engine, &self.run.goal.tracker.settle(&since));
+            }
+            false => self.message.push(n, Text::Engine, LATER),
         }
         self.message.push(n, Text::Migration, "COMMIT;\n");
     }
@@ -103,11 +124,11 @@ impl<'r, 'a, C: Client> Batch<'r, 'a, C> {
         let steps = self.message.steps();
         let last = steps.end - 1;
         match then {
-            Then::GoOn => {}
+            Then::GoOn | Then::Verify => {}
             Then::HoldOn => self.message.push(last, Text::Engine, &self.run.lock.to_transaction()),
             Then::Stop => self.message.push(last, Text::Engine, &self.run.lock.release()),
         }
-        let started = Instant::now();
+        self.sent = Instant::now();
         let outcome = match then {
             Then::Stop => self.run.session.finish(self.message.sql()).await,
             _ => self.run.session.run(self.message.sql()).await,
@@ -116,33 +137,63 @@ impl<'r, 'a, C: Client> Batch<'r, 'a, C> {
             Ok(reply) => reply,
             Err(failure) => return self.failed(failure).await.map(Some),
         };
-        self.note_applied(&reply);
+        self.note_done(&reply);
         self.message.clear();
-        if !matches!(then, Then::GoOn) {
-            if !is_held(&reply) {
-                self.run.clear().await;
-                return Err(Cause::LockLost);
+        match then {
+            Then::GoOn => {}
+            Then::Verify => self.check(last, &reply).await?,
+            Then::HoldOn | Then::Stop => {
+                if !is_held(&reply) {
+                    self.run.clear().await;
+                    return Err(Cause::LockLost);
+                }
+                self.adapt(self.sent.elapsed(), steps.len());
             }
-            self.adapt(started.elapsed(), steps.len());
         }
         Ok(None)
     }
 
+    /// Rolls a migration back whose verify script does not prove it.
+    async fn check(&mut self, n: usize, reply: &Reply) -> Result<(), Cause> {
+        let Job::Apply(step) = &self.jobs[n] else { return Ok(()) };
+        let findings = verify::findings(reply, step.migration);
+        let Some(first) = findings.first() else { return Ok(()) };
+        let detail = format!("verification failed: {}", first.returned());
+        let id = step.migration.id().clone();
+        self.run.clear().await;
+        self.run.note(&self.run.goal.tracker.log("failure", &id, &detail)).await;
+        Err(Cause::Unverified { id, findings })
+    }
+
     /// Takes note of the steps that a reply shows to be committed.
-    fn note_applied(&mut self, reply: &Reply) {
-        for row in reply.rows("applied") {
-            self.note_committed(row.micros(1));
+    fn note_done(&mut self, reply: &Reply) {
+        for row in reply.rows("applied").chain(reply.rows("undone")) {
+            let next = self.jobs.get(self.committed).map(Job::id);
+            // An earlier run's record may be settled along with this one's.
+            if next.is_some_and(|id| (id.context(), id.version().as_str()) == (row.text(1), row.text(2))) {
+                self.note_committed(row.micros(3));
+            }
         }
     }
 
     /// Takes note that the next step is committed.
     pub(super) fn note_committed(&mut self, duration: Duration) {
-        let Some(step) = self.steps.get(self.committed) else { return };
-        let id = step.migration.id().clone();
-        tracing::info!(migration = %id, duration_ms = millis(duration), "applied");
-        (self.run.goal.tell)(&Event::Applied { migration: id.clone(), duration });
-        self.run.report.applied.push(Applied { id, duration });
+        let Some(job) = self.jobs.get(self.committed) else { return };
+        let id = job.id().clone();
         self.committed += 1;
+        let duration_ms = millis(duration);
+        match job {
+            Job::Apply(_) => {
+                tracing::info!(migration = %id, duration_ms, "applied");
+                (self.run.goal.tell)(&Event::Applied { migration: id.clone(), duration });
+                self.run.report.applied.push(Applied { id, duration });
+            }
+            Job::Undo(_) => {
+                tracing::info!(migration = %id, duration_ms, "taken back");
+                (self.run.goal.tell)(&Event::Undone { migration: id.clone(), duration });
+                self.run.report.undone.push(Applied { id, duration });
+            }
+        }
     }
 
     /// Sends as many at once as take some two seconds: so events come, and a failure, a lost connection or
@@ -154,8 +205,8 @@ impl<'r, 'a, C: Client> Batch<'r, 'a, C> {
     }
 
     /// What is under way and not known to be committed.
-    pub(super) fn under_way(&self) -> Vec<habitat_migrate_catalog::MigrationId> {
-        names(&self.steps[self.committed..self.message.steps().end.max(self.committed)])
+    pub(super) fn under_way(&self) -> Vec<MigrationId> {
+        names(&self.jobs[self.committed..self.message.steps().end.max(self.committed)])
     }
 }
 
@@ -164,6 +215,8 @@ impl<'r, 'a, C: Client> Batch<'r, 'a, C> {
 enum Then {
     /// The rest of the same script.
     GoOn,
+    /// The end of the same step, if it is what its verify script says.
+    Verify,
     /// More steps: an open transaction keeps the lock.
     HoldOn,
     /// Nothing: the lock is given back.
@@ -190,6 +243,8 @@ pub(super) fn pieces(script: &str) -> Vec<(usize, &str)> {
     pieces
 }
 
+/// All transactions of a message begin at the time at which it arrives.
+const SINCE: &str = "pg_catalog.transaction_timestamp()";
 /// How many migrations the first message has.
 const FIRST: usize = 16;
 /// How many migrations a message has at the most.

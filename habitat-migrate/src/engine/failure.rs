@@ -3,19 +3,24 @@
 use habitat_migrate_catalog::{Excerpt, normalise, statements};
 
 use super::apply::{Batch, pieces};
-use super::message::{Place, Text};
-use super::{Outcome, WRITE};
+use super::job::Job;
+use super::message::{Message, Place, Text};
+use super::{Outcome, WRITE, blockers, verify};
 use crate::client::{Client, Failure, ServerError};
 use crate::error::{Cause, Failed};
-use crate::history::{History, State};
-use crate::tracker::{ENDED, Tracker};
+use crate::event::Blocker;
+use crate::plan::beside;
+use crate::tracker::{ENDED, Presence, Tracker};
 
-/// What the tracker says after a failure.
+/// What is found after a failure.
+#[derive(Default)]
 struct Aftermath {
     /// Whether there is a tracker.
     tracker: bool,
-    /// How the first step that is not committed is recorded, if it is.
-    next: Option<State>,
+    /// Whether the failing script had ended the transaction that it ran in.
+    ended: bool,
+    /// Who may have been in the way of a statement that waited for a lock for too long.
+    blockers: Vec<Blocker>,
 }
 
 impl<C: Client> Batch<'_, '_, C> {
@@ -26,20 +31,37 @@ impl<C: Client> Batch<'_, '_, C> {
             Failure::Server { error, completed } => (*error, completed),
         };
         let before = self.committed;
-        let aftermath = match self.retreat().await {
+        let aftermath = match self.retreat(&error).await {
             Ok(aftermath) => aftermath,
             // The first error is the one that matters.
             Err(_) => return Err(self.lost(error.to_string())),
         };
         let mut place = self.message.find(&error, self.settings.unit, completed);
-        if place.is_none() && aftermath.next.is_none() {
+        if place.is_none() && !aftermath.ended {
             place = self.replay(&error).await;
         }
         self.run.clear().await;
-        match self.judge(error, place, &aftermath, self.committed > before) {
+        let progress = self.committed > before;
+        if progress {
+            let settle = self.run.goal.tracker.settle(&self.since());
+            self.run.note(&settle).await;
+        }
+        match self.judge(error, place, aftermath, progress) {
+            Ok(Outcome::Again) => {
+                self.run.pause().await;
+                Ok(Outcome::Again)
+            }
             Ok(outcome) => Ok(outcome),
             Err(cause) => Err(self.complete(cause).await),
         }
+    }
+
+    /// When the message that failed was sent, by the server's clock.
+    fn since(&self) -> String {
+        let micros = self.sent.elapsed().as_micros();
+        format!(
+            "(pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) '{micros} microseconds'::pg_catalog.interval)"
+        )
     }
 
     fn lost(&self, words: String) -> Cause {
@@ -47,24 +69,38 @@ impl<C: Client> Batch<'_, '_, C> {
     }
 
     /// Rolls back, keeps the lock if it can be kept, and reads what is committed: the message may have been refused as a whole.
-    async fn retreat(&mut self) -> Result<Aftermath, Failure> {
+    async fn retreat(&mut self, error: &ServerError) -> Result<Aftermath, Failure> {
+        // In a transaction that has failed nothing is answered; where something is, the script has ended it.
+        let ended = match self.run.session.run("SELECT 'open' AS \"habitat-migrate\";\n").await {
+            Ok(_) => true,
+            Err(Failure::Server { .. }) => false,
+            Err(lost) => return Err(lost),
+        };
         let tracker = &self.run.goal.tracker;
         let reply = self.run.session.run(&self.run.lock.retreat(&tracker.presence())).await?;
-        let present = reply.first("retreat").is_some_and(|row| row.is_true(2));
-        let history = match present {
-            true => Tracker::read(&self.run.session.run(&tracker.history()).await?),
-            false => History::default(),
-        };
-        let recorded = history.by_id();
-        while let Some(step) = self.steps.get(self.committed) {
-            match recorded.get(step.migration.id()) {
-                Some(record) if record.state() == State::Applied => {
-                    self.note_committed(record.execution_time())
-                }
-                other => return Ok(Aftermath { tracker: present, next: other.map(|record| record.state()) }),
+        let presence = reply.first("retreat").map(|row| Presence::read(row, 2)).unwrap_or_default();
+        let mut aftermath = Aftermath { tracker: presence.table, ended, ..Aftermath::default() };
+        if presence.table {
+            let mut history = Tracker::read(&self.run.session.run(&tracker.history()).await?);
+            if self.jobs.get(self.committed).is_some_and(|job| job.is_done(&history.by_id())) {
+                // For how long these took; it is rolled back, and done again once everything is clean.
+                let sql = format!("{}{}", tracker.settle(&self.since()), tracker.history());
+                history = Tracker::read(&self.run.session.run(&sql).await?);
+            }
+            let records = history.by_id();
+            while let Some(job) = self.jobs.get(self.committed).filter(|job| job.is_done(&records)) {
+                let took = records.get(job.id()).map(|record| record.execution_time());
+                self.note_committed(took.unwrap_or_default());
             }
         }
-        Ok(Aftermath { tracker: present, next: None })
+        if error.code == "55P03" {
+            let reply = self.run.session.run(blockers::QUERY).await?;
+            let script =
+                self.jobs.get(self.committed).map(|job| job.script().into_owned()).unwrap_or_default();
+            aftermath.blockers = reply.rows("blocker").filter_map(blockers::read).collect();
+            aftermath.blockers.retain(|blocker| blockers::concerns(blocker, &script));
+        }
+        Ok(aftermath)
     }
 
     /// Decides what a failure means.
@@ -72,34 +108,39 @@ impl<C: Client> Batch<'_, '_, C> {
         &mut self,
         error: ServerError,
         place: Option<Place>,
-        aftermath: &Aftermath,
+        aftermath: Aftermath,
         progress: bool,
     ) -> Result<Outcome, Cause> {
         let text = place.map_or(Text::Migration, |place| place.text);
         let failing = place.map_or(self.committed, |place| place.step);
-        if aftermath.next == Some(State::Interrupted) {
-            let migration = self.steps[self.committed].migration;
-            let (id, path) = (migration.id().clone(), migration.path().to_owned());
-            return Err(Cause::EndedItself { id, path, error: Box::new(error) });
-        }
         // Another process was first although this one had the lock; or all steps of the message are committed,
         // and only the end of it failed. What is left is planned anew.
-        if progress && failing < self.committed || self.is_race(&error, text, aftermath, progress) {
+        if progress && failing < self.committed || self.is_race(&error, text, &aftermath, progress) {
             return Ok(Outcome::Again);
         }
-        let Some(step) = self.steps.get(failing) else { return Err(self.refused(error, aftermath)) };
-        let offset = match text {
-            Text::Engine | Text::Session => return Err(self.refused(error, aftermath)),
-            Text::Migration if place.is_none() && self.is_about_tracker(&error, aftermath) => {
-                return Err(self.refused(error, aftermath));
+        let Some(job) = self.jobs.get(failing) else { return Err(self.refused(error, &aftermath)) };
+        let (id, path) = (job.id().clone(), job.path().into_owned());
+        if aftermath.ended && failing == self.committed || error.message.contains(ENDED) {
+            return Err(Cause::EndedItself { id, path, error: Box::new(error) });
+        }
+        if failing == self.committed && self.run.retries.take(&error, &id, &aftermath.blockers) {
+            return Ok(Outcome::Again);
+        }
+        let verify = job.verify().map(normalise).unwrap_or_default();
+        let (path, place) = match text {
+            Text::Engine | Text::Session => return Err(self.refused(error, &aftermath)),
+            Text::Migration if place.is_none() && self.is_about_tracker(&error, &aftermath) => {
+                return Err(self.refused(error, &aftermath));
             }
-            Text::Migration => None,
-            Text::Script(offset) => Some(offset),
+            Text::Migration => (path, None),
+            Text::Script(offset) => (path, Some(Excerpt::at(&job.script(), offset))),
+            Text::Verify(offset) => (beside(&path, "verify"), Some(Excerpt::at(&verify, offset))),
         };
-        let script = normalise(step.migration.script());
-        let (id, path) = (step.migration.id().clone(), step.migration.path().to_owned());
-        let place = offset.map(|offset| Excerpt::at(&script, offset));
-        let cause = Cause::Migration(Box::new(Failed { id: id.clone(), path, place, error }));
+        let attempts = self.run.retries.made(&id);
+        let undoing = matches!(job, Job::Undo(_));
+        let failed =
+            Failed { id: id.clone(), path, place, error, attempts, blockers: aftermath.blockers, undoing };
+        let cause = Cause::Migration(Box::new(failed));
         if failing > self.committed {
             // PostgreSQL parses a message before it runs any of it: those ahead are still to be applied.
             self.run.failed = Some((id, cause));
@@ -141,50 +182,86 @@ impl<C: Client> Batch<'_, '_, C> {
     /// Under the lock that was kept; not what would not fail again. A script that has ended its own
     /// transaction would do so once more.
     async fn replay(&mut self, error: &ServerError) -> Option<Place> {
-        let step = self.steps.get(self.committed)?;
+        let job = self.jobs.get(self.committed)?;
         let passing = ["57014", "55P03", "40P01", "40001"].contains(&error.code.as_str());
         if passing || error.message.contains(ENDED) {
             return None;
         }
-        let script = normalise(step.migration.script());
+        let script = job.script();
         // What earlier messages held did not fail, and goes in large pieces again.
         let start = self.message.script_start(self.committed).unwrap_or(script.len());
-        self.run.session.run(&self.run.goal.limits.prepare(step.migration)).await.ok()?;
+        self.run.session.run(&self.run.goal.limits.prepare(job.settings())).await.ok()?;
         for (_, piece) in pieces(&script[..start]) {
             self.run.session.run(piece).await.ok()?;
         }
         let rest = &script[start..];
         for statement in statements(rest).ok()?.iter().filter(|statement| !statement.is_empty()) {
-            match self.run.session.run(&rest[statement.range()]).await {
-                Ok(_) => {}
-                Err(Failure::Server { error: again, .. })
-                    if (&again.code, &again.message) == (&error.code, &error.message) =>
-                {
-                    let text = Text::Script(start + statement.code().start);
-                    return Some(Place { step: self.committed, text });
-                }
-                Err(_) => break,
+            let text = Text::Script(start + statement.code().start);
+            match self.again(&rest[statement.range()], error).await {
+                Again::Passed => {}
+                Again::Failed => return Some(Place { step: self.committed, text }),
+                Again::Differently => return None,
+            }
+        }
+        let mut message = Message::default();
+        message.push(0, Text::Engine, "SET CONSTRAINTS ALL IMMEDIATE;\n");
+        message.push(0, Text::Session, &self.settings.restore());
+        self.run.session.run(message.sql()).await.ok()?;
+        message.clear();
+        verify::push(&mut message, self.committed, job.verify()?, self.run.goal.limits);
+        for (place, text) in message.texts() {
+            match self.again(text, error).await {
+                Again::Passed => {}
+                Again::Failed => return Some(place),
+                Again::Differently => return None,
             }
         }
         None
+    }
+
+    /// Runs a statement that may be the one that failed.
+    async fn again(&mut self, sql: &str, error: &ServerError) -> Again {
+        match self.run.session.run(sql).await {
+            Ok(_) => Again::Passed,
+            Err(Failure::Server { error: again, .. })
+                if (&again.code, &again.message) == (&error.code, &error.message) =>
+            {
+                Again::Failed
+            }
+            Err(_) => Again::Differently,
+        }
     }
 
     /// Notes a failed migration down in the log, which is worth no error of its own; adds what helps against a refusal.
     async fn complete(&mut self, cause: Cause) -> Cause {
         let (id, detail) = match &cause {
             Cause::Migration(failed) => (&failed.id, failed.error.to_string()),
-            Cause::EndedItself { id, error, .. } => (id, error.to_string()),
+            Cause::EndedItself { id, error, .. } => {
+                // So that nobody runs it again over what it has left.
+                let tracker = &self.run.goal.tracker;
+                let job = self.jobs.get(self.committed).filter(|job| job.id() == id);
+                if let Some(record) = job.and_then(|job| job.interrupted(tracker)) {
+                    self.run.note(&record).await;
+                }
+                (id, error.to_string())
+            }
             Cause::Tracker { doing, error, .. } => {
                 let remedy = self.run.remedy(doing, error).await;
                 return Cause::Tracker { doing, error: error.clone(), remedy };
             }
             _ => return cause,
         };
-        if self.run.session.run(&self.run.goal.tracker.failed(id, &detail)).await.is_err() {
-            self.run.clear().await;
-        }
+        let note = self.run.goal.tracker.log("failure", id, &detail);
+        self.run.note(&note).await;
         cause
     }
+}
+
+/// How a statement did that may be the one that failed.
+enum Again {
+    Passed,
+    Failed,
+    Differently,
 }
 
 /// What a run was doing that a login may lack the right to.

@@ -39,6 +39,8 @@ pub(super) enum Text {
     Migration,
     /// The migration's script, from this byte on.
     Script(usize),
+    /// Its verify script, from this byte on.
+    Verify(usize),
 }
 
 /// What the server counts positions in.
@@ -72,6 +74,11 @@ impl Message {
         self.sql.clear();
         self.sql.shrink_to(1 << 20);
         self.pieces.clear();
+    }
+
+    /// Its pieces, with the place that each begins at.
+    pub(super) fn texts(&self) -> impl Iterator<Item = (Place, &str)> {
+        self.pieces.iter().map(|piece| (piece.place, &self.sql[piece.range.clone()]))
     }
 
     /// The steps that it has something of.
@@ -118,6 +125,7 @@ impl Piece {
     fn place(&self, offset: usize) -> Place {
         let text = match self.place.text {
             Text::Script(start) => Text::Script(start + offset),
+            Text::Verify(start) => Text::Verify(start + offset),
             text => text,
         };
         Place { text, ..self.place }

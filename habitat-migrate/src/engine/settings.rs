@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use habitat_migrate_catalog::Migration;
+use habitat_migrate_catalog as catalog;
 
 use super::message::Unit;
 use crate::client::{Reply, Row};
@@ -21,10 +21,16 @@ pub(super) struct Settings {
 }
 
 /// How long statements may take, and wait for locks, where a migration does not say so itself.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
     pub(crate) lock_timeout: Option<Duration>,
     pub(crate) statement_timeout: Option<Duration>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { lock_timeout: Some(Duration::from_secs(2)), statement_timeout: None }
+    }
 }
 
 impl Settings {
@@ -86,9 +92,17 @@ impl Settings {
 }
 
 impl Limits {
-    /// The statements that prepare a transaction for a migration's script.
-    pub(super) fn prepare(self, migration: &Migration) -> String {
-        let settings = migration.settings();
+    /// The statements that prepare a transaction for a script.
+    pub(super) fn prepare(self, settings: &catalog::Settings) -> String {
+        let mut sql = self.timeouts(settings);
+        if let Some(role) = &settings.role {
+            let _ = writeln!(sql, "SET LOCAL ROLE {};", Ident(role));
+        }
+        sql
+    }
+
+    /// Those about timeouts.
+    pub(super) fn timeouts(self, settings: &catalog::Settings) -> String {
         let mut sql = String::new();
         let timeouts = [
             ("lock_timeout", settings.lock_timeout.or(self.lock_timeout)),
@@ -100,9 +114,6 @@ impl Limits {
                 let _ =
                     writeln!(sql, "SET LOCAL {name} = {};", timeout.as_millis().max(1).min(i32::MAX as u128));
             }
-        }
-        if let Some(role) = &settings.role {
-            let _ = writeln!(sql, "SET LOCAL ROLE {};", Ident(role));
         }
         sql
     }

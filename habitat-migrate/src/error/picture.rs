@@ -27,6 +27,14 @@ impl fmt::Debug for Error {
             Cause::Migration(failed) => {
                 notes.place(&failed.path, failed.place.as_ref(), &failed.error)?;
                 notes.server(&failed.error)?;
+                for blocker in &failed.blockers {
+                    notes.note("in the way", &blocker.to_string())?;
+                }
+            }
+            Cause::Unverified { findings, .. } => {
+                for finding in findings {
+                    notes.picture(&finding.path, &finding.place, &finding.returned)?;
+                }
             }
             Cause::EndedItself { path, error, .. } => {
                 write!(notes.f, "\n --> {path}")?;
@@ -71,9 +79,13 @@ impl Notes<'_, '_> {
             write!(self.f, "\n --> {path}")?;
             return self.note("server", &error.to_string());
         };
+        self.picture(path, place, &error.to_string())
+    }
+
+    fn picture(&mut self, path: &str, place: &Excerpt, words: &str) -> fmt::Result {
         self.margin = place.location().line().to_string().len();
         let mut picture = String::new();
-        place.render(path, &error.to_string(), &mut picture)?;
+        place.render(path, words, &mut picture)?;
         write!(self.f, "\n{}", picture.trim_end())
     }
 

@@ -1,10 +1,11 @@
 use std::iter;
 
-use habitat_migrate_catalog::{Loader, Scripts};
+use habitat_migrate_catalog::{Compatibility, Digest, Loader, Scripts};
 use proptest::prelude::*;
 
 use super::*;
 use crate::history::Record;
+use crate::policy::{Missing, NewerDatabase};
 
 fn version(n: usize) -> String {
     format!("{n:02}_step")
@@ -41,12 +42,13 @@ fn history(ids: &[(&str, usize)]) -> Vec<Record> {
             id: id(context, *n),
             description: String::new(),
             checksum: checksum.clone(),
-            ordinal: *ordinal,
+            ordinal: Some(*ordinal),
             state: State::Applied,
             compatibility: Compatibility::Compatible,
             deployed_at: Default::default(),
             deployed_by: String::new(),
             execution_time: Default::default(),
+            down: None,
         });
     }
     records
@@ -73,8 +75,8 @@ fn plan_by(policy: Policy, catalog: &Catalog, records: Vec<Record>) -> Result<Su
         pending: plan.pending().map(|migration| migration.id().to_string()).collect(),
         newer: plan.newer().to_vec(),
         present: plan.already_applied(),
-        ordinals: plan.steps.iter().map(|step| step.ordinal).collect(),
-        end: plan.steps.last().map(|step| step.digest),
+        ordinals: plan.steps.iter().filter_map(|step| Some(step.link?.ordinal)).collect(),
+        end: plan.steps.last().and_then(|step| Some(step.link?.digest)),
     })
 }
 
@@ -205,4 +207,12 @@ proptest! {
             Err(refusals) => prop_assert!(!is_current, "{:?}", refusals),
         }
     }
+}
+
+#[test]
+fn the_other_scripts_stand_beside_it() {
+    assert_eq!(beside("m/01_x.sql", "verify"), "m/01_x.verify.sql");
+    assert_eq!(beside("m/01_x.up.sql", "down"), "m/01_x.down.sql");
+    assert_eq!(beside("m/2024_x/up.sql", "down"), "m/2024_x/down.sql");
+    assert_eq!(beside("m/01_setup.sql", "verify"), "m/01_setup.verify.sql");
 }

@@ -1,0 +1,126 @@
+//! Takes migrations back.
+
+use std::collections::HashSet;
+use std::time::Instant;
+
+use habitat_migrate_catalog::MigrationId;
+
+use super::apply::Batch;
+use super::job::Job;
+use super::{Attempt, Goal, Outcome, Run};
+use crate::client::Client;
+use crate::error::{Cause, Error, Result};
+use crate::event::Event;
+use crate::history::History;
+use crate::plan::{Undo, undo};
+use crate::policy::Rollback;
+use crate::report::Report;
+use crate::tracker::{Probe, Tracker};
+
+/// What is to be taken back, and who says so.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Undoing<'a> {
+    pub(crate) rollback: &'a Rollback,
+    /// The database's name, as the caller gave it.
+    pub(crate) confirmed: Option<&'a str>,
+    /// Whether it is to be applied again.
+    pub(crate) redo: bool,
+}
+
+/// Takes migrations back, last applied first.
+pub(crate) async fn rollback<C: Client>(
+    goal: &Goal<'_>,
+    client: &mut C,
+    undoing: Undoing<'_>,
+) -> Result<Report> {
+    let started = Instant::now();
+    let mut run = Run::new(goal, client);
+    let outcome = run.undo(undoing).await;
+    run.report.elapsed = started.elapsed();
+    let report = std::mem::take(&mut run.report);
+    outcome.map(|()| report.clone()).map_err(|cause| Error::new(cause, report))
+}
+
+impl<'a, C: Client> Run<'a, C> {
+    async fn undo(&mut self, undoing: Undoing<'_>) -> std::result::Result<(), Cause> {
+        let started = Instant::now();
+        let mut poll = self.goal.patience.poll;
+        // Decided once: what another process does meanwhile does not add to it.
+        let mut chosen: Option<HashSet<MigrationId>> = None;
+        loop {
+            if self.probe().await?.0 == Probe::Absent {
+                return Ok(());
+            }
+            let (settings, presence, history) = match self.attempt(true).await? {
+                Attempt::Taken { settings, presence, history } => (settings, presence, history),
+                Attempt::Busy => {
+                    self.wait(started, poll).await?;
+                    poll = (poll * 2).min(self.goal.patience.poll * 10);
+                    continue;
+                }
+            };
+            let history = match presence.format {
+                1 => history,
+                _ => self.with_scripts(history).await?,
+            };
+            let mut steps = match self.steps(&history, undoing).await {
+                Ok(steps) => steps,
+                Err(cause) => {
+                    self.clear().await;
+                    return Err(cause);
+                }
+            };
+            let chosen = chosen.get_or_insert_with(|| steps.iter().map(|undo| undo.id.clone()).collect());
+            steps.retain(|undo| chosen.contains(&undo.id));
+            self.report.present = history.records().len().saturating_sub(steps.len());
+            if steps.is_empty() {
+                self.clear().await;
+                return Ok(());
+            }
+            tracing::info!(steps = steps.len(), "rolling back");
+            (self.goal.tell)(&Event::Planned { pending: steps.len() });
+            let jobs: Vec<Job<'_>> = steps.into_iter().map(Job::Undo).collect();
+            let prelude =
+                [self.touch(presence), self.lock.to_session(), self.prelude(presence, &history)].concat();
+            match Batch::new(self, &jobs, settings, prelude, false).apply_all().await? {
+                Outcome::Done => return Ok(()),
+                Outcome::Again => {}
+            }
+        }
+    }
+
+    /// Adds the down scripts that were recorded.
+    async fn with_scripts(&mut self, history: History) -> std::result::Result<History, Cause> {
+        match self.session.run(&self.goal.tracker.scripts()).await {
+            Ok(reply) => Ok(Tracker::read_scripts(history, &reply)),
+            Err(failure) => Err(self.tracker_failure("read the tracker", failure).await),
+        }
+    }
+
+    /// Checks everything before the first statement.
+    async fn steps(
+        &mut self,
+        history: &History,
+        undoing: Undoing<'_>,
+    ) -> std::result::Result<Vec<Undo<'a>>, Cause> {
+        if history.environment() == Some(PRODUCTION) {
+            let name = self.database().await?;
+            if undoing.confirmed != Some(name.as_str()) {
+                return Err(Cause::Unconfirmed { database: name });
+            }
+        }
+        undo(self.goal.catalog, history, undoing.rollback, undoing.redo).map_err(Cause::Refused)
+    }
+
+    /// The name of the database.
+    pub(super) async fn database(&mut self) -> std::result::Result<String, Cause> {
+        let sql = "SELECT 'database' AS \"habitat-migrate\", pg_catalog.current_database();\n";
+        match self.session.run(sql).await {
+            Ok(reply) => Ok(reply.first("database").map(|row| row.text(1).to_owned()).unwrap_or_default()),
+            Err(failure) => Err(self.tracker_failure("tell its name", failure).await),
+        }
+    }
+}
+
+/// The environment in which nothing is taken back by mistake.
+const PRODUCTION: &str = "production";

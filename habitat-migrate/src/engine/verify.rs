@@ -1,0 +1,154 @@
+//! Verify scripts: run before a migration commits, and on demand.
+
+use habitat_migrate_catalog::{Excerpt, Migration, Settings, normalise, statements};
+
+use super::message::{Message, Place, Text, Unit};
+use super::settings::Limits;
+use super::{Goal, Run};
+use crate::client::{Client, Failure, Reply, ServerError};
+use crate::error::{Cause, Error, Result};
+use crate::finding::Finding;
+use crate::history::{History, State};
+use crate::plan::beside;
+use crate::report::Report;
+use crate::sql::Ident;
+
+/// Runs the verify scripts of all migrations that are applied, and writes nothing.
+pub(crate) async fn verify<C: Client>(goal: &Goal<'_>, client: &mut C) -> Result<Vec<Finding>> {
+    let mut run = Run::new(goal, client);
+    let outcome = run.verify().await;
+    outcome.map_err(|cause| Error::new(cause, Report::default()))
+}
+
+impl<'a, C: Client> Run<'a, C> {
+    async fn verify(&mut self) -> std::result::Result<Vec<Finding>, Cause> {
+        let history = self.known_history().await?;
+        let unit = self.unit().await?;
+        let mut findings = Vec::new();
+        for migration in self.goal.catalog.migrations() {
+            let Some(text) = migration.verify() else { continue };
+            if history.get(migration.id()).is_some_and(|record| record.state() == State::Applied) {
+                findings.extend(self.verify_one(migration, text, unit).await?);
+            }
+        }
+        Ok(findings)
+    }
+
+    /// The tracker's rows; none where there is no tracker.
+    pub(super) async fn known_history(&mut self) -> std::result::Result<History, Cause> {
+        match self.probe().await?.0 {
+            crate::tracker::Probe::Absent => Ok(History::default()),
+            _ => self.history().await,
+        }
+    }
+
+    async fn unit(&mut self) -> std::result::Result<Unit, Cause> {
+        match self.session.ask(UNIT).await {
+            Ok(reply) => Ok(if reply.first("ascii").is_some() { Unit::Byte } else { Unit::Character }),
+            Err(failure) => Err(self.tracker_failure("read a setting", failure).await),
+        }
+    }
+
+    async fn verify_one(
+        &mut self,
+        migration: &Migration,
+        text: &str,
+        unit: Unit,
+    ) -> std::result::Result<Vec<Finding>, Cause> {
+        let mut message = Message::default();
+        message.push(0, Text::Engine, READ_ONLY);
+        push(&mut message, 0, text, self.goal.limits);
+        message.push(0, Text::Engine, "ROLLBACK;\n");
+        let failure = match self.session.finish(message.sql()).await {
+            Ok(reply) => return Ok(findings(&reply, migration)),
+            Err(failure) => failure,
+        };
+        let (error, completed) = match failure {
+            Failure::Server { error, completed } => (*error, completed),
+            Failure::Lost(words) => return Err(Cause::ConnectionLost { words, under_way: Vec::new() }),
+        };
+        self.clear().await;
+        let place = match message.find(&error, unit, completed) {
+            Some(place) => Some(place),
+            None => self.one_by_one(&message, &error).await,
+        };
+        let place = match place {
+            Some(Place { text: Text::Verify(offset), .. }) => offset,
+            _ => 0,
+        };
+        Ok(vec![finding(migration, &normalise(text), place, error.to_string())])
+    }
+
+    /// Finds the statement that failed, for a client that does not tell.
+    async fn one_by_one(&mut self, message: &Message, error: &ServerError) -> Option<Place> {
+        let mut found = None;
+        for (place, text) in message.texts() {
+            if let Err(failure) = self.session.run(text).await {
+                let same =
+                    matches!(&failure, Failure::Server { error: again, .. } if again.code == error.code);
+                found = same.then_some(place);
+                break;
+            }
+        }
+        self.clear().await;
+        found
+    }
+}
+
+/// Nothing is written by a verification on demand.
+const READ_ONLY: &str = "BEGIN ISOLATION LEVEL READ COMMITTED, READ ONLY;\n";
+
+/// Whether positions count bytes.
+const UNIT: &str = "SELECT 'ascii' AS \"habitat-migrate\" \
+    WHERE pg_catalog.current_setting('server_encoding') OPERATOR(pg_catalog.=) 'SQL_ASCII';\n";
+
+/// Adds a verify script to a message; what its statements return, the reply watches.
+///
+/// It runs in a subtransaction that takes no writes and is rolled back, so that it is the same before the commit as on demand, and leaves
+/// neither a row nor a setting. <https://www.postgresql.org/docs/current/sql-set-transaction.html>
+pub(super) fn push(message: &mut Message, step: usize, verify: &str, limits: Limits) {
+    let settings = Settings::of_script(verify);
+    let mut sql = String::from("SAVEPOINT \"habitat-migrate\";\nSET LOCAL transaction_read_only = on;\n");
+    sql.push_str(&limits.timeouts(&settings));
+    message.push(step, Text::Engine, &sql);
+    if let Some(role) = settings.verify_as.as_ref().or(settings.role.as_ref()) {
+        message.push(step, Text::Migration, &format!("SET LOCAL ROLE {};\n", Ident(role)));
+    }
+    let verify = normalise(verify);
+    for statement in statements(&verify).unwrap_or_default().iter().filter(|statement| !statement.is_empty())
+    {
+        let start = statement.code().start;
+        message.push(step, Text::Engine, &Reply::watch(start));
+        message.push(step, Text::Verify(start), &verify[start..statement.range().end]);
+        message.push(step, Text::Engine, "\n;\n");
+    }
+    message.push(step, Text::Engine, Reply::UNWATCH);
+    message.push(step, Text::Engine, BACK);
+}
+
+/// What did not prove what it is there to prove.
+pub(super) fn findings(reply: &Reply, migration: &Migration) -> Vec<Finding> {
+    let Some(verify) = migration.verify() else { return Vec::new() };
+    let verify = normalise(verify);
+    let disproved = reply.watched().filter_map(|watched| Some((watched.place, watched.disproof()?)));
+    disproved.map(|(place, returned)| finding(migration, &verify, place, returned)).collect()
+}
+
+/// A finding about the statement that begins at `place`.
+fn finding(migration: &Migration, verify: &str, place: usize, returned: String) -> Finding {
+    let statement = statements(verify)
+        .unwrap_or_default()
+        .into_iter()
+        .find(|s| s.code().contains(&place) || s.code().start == place);
+    Finding {
+        migration: migration.id().clone(),
+        path: beside(migration.path(), "verify"),
+        place: Excerpt::at(verify, place),
+        statement: statement
+            .map(|s| verify[s.code()].trim_end_matches(';').trim_end().to_owned())
+            .unwrap_or_default(),
+        returned,
+    }
+}
+
+const BACK: &str = "ROLLBACK TO SAVEPOINT \"habitat-migrate\";\nRELEASE SAVEPOINT \"habitat-migrate\";\n";

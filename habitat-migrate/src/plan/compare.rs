@@ -1,0 +1,89 @@
+//! Compares what a database has with what a catalog has.
+
+use std::collections::{HashMap, HashSet};
+
+use habitat_migrate_catalog::{Catalog, Compatibility, Kind, Migration, MigrationId, Version};
+
+use super::Refusal;
+use crate::history::{History, State};
+use crate::policy::{Changed, Missing, NewerDatabase, Policy};
+
+/// Compares what is applied with the catalog; returns what is newer.
+pub(super) fn compare(
+    catalog: &Catalog,
+    history: &History,
+    policy: Policy,
+    refusals: &mut Vec<Refusal>,
+) -> Vec<MigrationId> {
+    let known: HashMap<&MigrationId, &Migration> =
+        catalog.migrations().iter().map(|migration| (migration.id(), migration)).collect();
+    let mut last: HashMap<&str, &Version> = HashMap::new();
+    for migration in catalog.migrations().iter().filter(|m| m.is_ordered()) {
+        let version = last.entry(migration.context()).or_insert(migration.version());
+        *version = (*version).max(migration.version());
+    }
+    let settled = settled(catalog, history);
+    let mut newer = Vec::new();
+    for record in history.records() {
+        let id = record.id();
+        // A context that the catalog does not have belongs to another program.
+        let Some(last) = last.get(id.context()) else { continue };
+        if record.state() == State::Interrupted {
+            refusals.push(Refusal::Interrupted { migration: id.clone() });
+        }
+        match known.get(id) {
+            // It runs again.
+            Some(migration) if migration.kind() == Kind::Repeatable => {}
+            Some(migration)
+                if policy.changed == Changed::Refuse && !is_same(migration, record.checksum()) =>
+            {
+                refusals.push(Refusal::Changed {
+                    migration: id.clone(),
+                    path: migration.path().to_owned(),
+                    recorded: record.checksum().to_owned(),
+                    built: migration.checksum().to_string(),
+                });
+            }
+            Some(_) => {}
+            // It repeats, or only some environments have it: no later one was built on it.
+            None if record.ordinal.is_none() => {}
+            None if id.version() > *last || settled.contains(id.context()) => {
+                newer.push(id.clone());
+                if record.compatibility() == Compatibility::Breaking {
+                    refusals.push(Refusal::Breaking { migration: id.clone() });
+                } else if policy.newer == NewerDatabase::Refuse {
+                    refusals.push(Refusal::Newer { migration: id.clone() });
+                }
+            }
+            None if policy.missing == Missing::Refuse => {
+                refusals.push(Refusal::Missing { migration: id.clone() });
+            }
+            None => {}
+        }
+    }
+    newer
+}
+
+/// The contexts whose first records are exactly the catalog's migrations: all others came later, from newer
+/// programs, even where their versions are lower. It is what the tracker's digests tell without reading its rows.
+fn settled<'c>(catalog: &'c Catalog, history: &History) -> HashSet<&'c str> {
+    let applied = history.by_id();
+    let counts: HashMap<&str, usize> = catalog.contexts().iter().map(|c| (c.name(), c.count())).collect();
+    let mut settled: HashSet<&str> = counts.keys().copied().collect();
+    for migration in catalog.migrations().iter().filter(|m| m.is_ordered()) {
+        let count = counts.get(migration.context()).copied().unwrap_or_default();
+        if applied
+            .get(migration.id())
+            .is_none_or(|record| record.ordinal.is_none_or(|ordinal| ordinal as usize > count))
+        {
+            settled.remove(migration.context());
+        }
+    }
+    settled
+}
+
+/// Whether the applied text is the migration's text, or an earlier one that it accepts.
+pub(super) fn is_same(migration: &Migration, recorded: &str) -> bool {
+    let accepted = migration.settings().accepts.iter();
+    accepted.chain([&migration.checksum()]).any(|checksum| checksum.to_string() == recorded)
+}

@@ -1,0 +1,218 @@
+//! The reasons for which a plan may not be carried out: [`Refusals`].
+
+use std::fmt;
+
+use habitat_migrate_catalog::MigrationId;
+
+/// Every reason why a plan may not be carried out.
+#[derive(Clone, Debug)]
+pub struct Refusals(Vec<Refusal>);
+
+impl Refusals {
+    /// There is at least one reason.
+    pub(crate) fn new(reasons: Vec<Refusal>) -> Self {
+        Self(reasons)
+    }
+
+    /// The reasons; there is at least one.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &Refusal> {
+        self.0.iter()
+    }
+}
+
+impl fmt::Display for Refusals {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (n, refusal) in self.0.iter().enumerate() {
+            if n > 0 {
+                f.write_str("; ")?;
+            }
+            refusal.fmt(f)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Refusals {}
+
+/// One reason why a plan may not be carried out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// An applied migration has another text now.
+    Changed {
+        /// Which one.
+        migration: MigrationId,
+        /// Its file.
+        path: String,
+        /// The checksum that was recorded.
+        recorded: String,
+        /// The checksum that it has now.
+        built: String,
+    },
+    /// An applied migration is not in the catalog, although later ones are.
+    Missing {
+        /// Which one.
+        migration: MigrationId,
+    },
+    /// A pending migration is below an applied one of its context.
+    OutOfOrder {
+        /// The pending one.
+        migration: MigrationId,
+        /// The applied one with the highest version.
+        after: MigrationId,
+    },
+    /// The database has a later migration, and the policy refuses such databases.
+    Newer {
+        /// Which one.
+        migration: MigrationId,
+    },
+    /// The database has a later migration that older programs must not run on.
+    Breaking {
+        /// Which one.
+        migration: MigrationId,
+    },
+    /// A required migration of another owner is not applied.
+    Requires {
+        /// Which migration requires it.
+        migration: MigrationId,
+        /// What it requires.
+        required: MigrationId,
+    },
+    /// A migration began and its end is not recorded: its script ended the transaction that it ran in.
+    Interrupted {
+        /// Which one.
+        migration: MigrationId,
+    },
+    /// A migration that is to be taken back has no down script.
+    NoDown {
+        /// Which one.
+        migration: MigrationId,
+        /// Whether it is in the catalog.
+        known: bool,
+    },
+    /// The server lacks what a pending migration declares that it needs.
+    Lacking {
+        /// Which one.
+        migration: MigrationId,
+        /// What it needs.
+        need: String,
+        /// The server's major version.
+        server: u32,
+    },
+    /// A migration that is to be applied again is not in the catalog.
+    Unknown {
+        /// Which one.
+        migration: MigrationId,
+    },
+    /// The database is recorded to belong to another environment than the caller says.
+    Environment {
+        /// What the database says.
+        recorded: String,
+        /// What the caller says.
+        said: String,
+    },
+    /// The migration to stop at is not in the catalog.
+    NoSuchTarget {
+        /// Which one.
+        target: MigrationId,
+    },
+    /// The migration uses something that this version of the library does not do yet.
+    Unsupported {
+        /// Its file.
+        path: String,
+        /// What it uses.
+        what: &'static str,
+    },
+}
+
+impl Refusal {
+    /// What to do about it; a second line, where there is one, is to be copied.
+    pub fn advice(&self) -> String {
+        let advice = match self {
+            Self::Changed { recorded, .. } => {
+                return format!(
+                    "restore the file and put the change into a new migration; or, if the applied text is good as well, \
+                     add this line to the file:\n-- habitat: accepts {recorded}"
+                );
+            }
+            Self::Missing { .. } => {
+                "restore the file; if it is gone for good, migrate with `Missing::Ignore`"
+            }
+            Self::OutOfOrder { .. } => {
+                "give it a number above the applied ones, or migrate with `OutOfOrder::Apply`"
+            }
+            Self::Newer { .. } | Self::Breaking { .. } => "deploy a program that has this migration",
+            Self::Requires { .. } => "let the program that owns the required migration migrate first",
+            Self::Interrupted { .. } => {
+                "find out by hand how far it came, complete it or undo it, and delete its row \
+                 or set its state to 'applied'"
+            }
+            Self::NoDown { known: true, .. } => {
+                "write its `.down.sql`, or stop in front of it with `Rollback::To`"
+            }
+            Self::NoDown { known: false, .. } => "roll back with the program that applied it",
+            Self::Lacking { .. } => "install it on the server, or use a server that has it; nothing has run",
+            Self::Unknown { .. } => "roll it back without applying it again, or use the program that has it",
+            Self::Environment { .. } => {
+                "connect to the database that was meant; what a database is recorded to be is only changed on purpose, with \
+                 `Migrator::set_environment`"
+            }
+            Self::NoSuchTarget { .. } => "name a migration as `context:version`, the way `plan` lists them",
+            Self::Unsupported { .. } => "it was refused before anything ran; remove it for now",
+        };
+        advice.to_owned()
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Changed { migration, path, .. } => {
+                write!(f, "{migration} has changed since it was applied ({path})")
+            }
+            Self::Missing { migration } => {
+                write!(
+                    f,
+                    "{migration} is applied and this program does not have it, although it has later ones"
+                )
+            }
+            Self::OutOfOrder { migration, after } => {
+                write!(f, "{migration} is pending, but {after} is applied already")
+            }
+            Self::Newer { migration } => {
+                write!(f, "the database has {migration}, which is newer than this program")
+            }
+            Self::Breaking { migration } => {
+                write!(
+                    f,
+                    "the database has {migration}, which is newer than this program and breaks older ones"
+                )
+            }
+            Self::Requires { migration, required } => {
+                write!(f, "{migration} requires {required}, which is not applied")
+            }
+            Self::Interrupted { migration } => {
+                write!(
+                    f,
+                    "{migration} began and its end is not recorded: its script ended its own transaction"
+                )
+            }
+            Self::NoDown { migration, .. } => {
+                write!(f, "{migration} has no down script, neither recorded nor in this program")
+            }
+            Self::Lacking { migration, need, server } => {
+                write!(f, "{migration} needs {need}, and the server (PostgreSQL {server}) has it not")
+            }
+            Self::Unknown { migration } => {
+                write!(f, "{migration} is not in this program, which could not apply it again")
+            }
+            Self::Environment { recorded, said } => {
+                write!(f, "the database is recorded as {recorded:?}, and this run is for {said:?}")
+            }
+            Self::NoSuchTarget { target } => write!(f, "there is no migration {target} to stop at"),
+            Self::Unsupported { path, what } => {
+                write!(f, "{path} {what}, which this version of habitat-migrate does not support yet")
+            }
+        }
+    }
+}
