@@ -4,17 +4,18 @@ use std::time::{Duration, Instant};
 
 use habitat_migrate_catalog::{Catalog, Compatibility, MigrationId};
 
-use crate::client::{Client, Failure, Reply, ServerError};
+use crate::client::{Client, Reply};
 use crate::error::{Cause, Error, Result};
-use crate::event::{Event, Holder};
+use crate::event::Event;
 use crate::history::History;
-use crate::lock::{BEGIN, Lock, STANDARD_STRINGS};
+use crate::lock::{BEGIN, Lock};
 use crate::plan::{Plan, Wish};
 use crate::policy::{NewerDatabase, Patience, Retry};
 use crate::report::Report;
-use crate::tracker::{COLUMNS, FORMAT, Presence, Probe, Probed, Rights, Standing, Tracker};
+use crate::tracker::{FORMAT, Presence, Probe, Probed, Standing, Tracker};
 
 mod apply;
+mod attempt;
 mod blockers;
 mod failure;
 mod job;
@@ -24,10 +25,12 @@ mod retry;
 mod rollback;
 mod session;
 mod settings;
+mod trouble;
 mod verify;
 
 use apply::Batch;
-use job::Job;
+use attempt::Attempt;
+use job::{Job, Worker};
 use retry::Retries;
 use session::Session;
 use settings::Settings;
@@ -75,12 +78,6 @@ struct Run<'a, C: Client> {
     /// A migration that the server could not even parse, found before those ahead of it were applied.
     failed: Option<(MigrationId, Cause)>,
     retries: Retries,
-}
-
-/// What came of trying to take the lock.
-enum Attempt {
-    Taken { settings: Settings, presence: Presence, history: History },
-    Busy,
 }
 
 /// Whether the plan was carried out.
@@ -194,65 +191,6 @@ impl<'a, C: Client> Run<'a, C> {
         Ok(plan)
     }
 
-    /// Begins a transaction that holds the lock, and reads what is to be known under it.
-    async fn attempt(&mut self, tracker: bool) -> Result<Attempt, Cause> {
-        let goal = self.goal;
-        let mut sql = self.lock.attempt(&format!("{}, {}", Settings::columns(), goal.tracker.presence()));
-        sql.push_str(&Settings::query());
-        if tracker {
-            sql.push_str(&goal.tracker.history());
-        }
-        sql.push_str(STANDARD_STRINGS);
-        let reply = match self.session.run(&sql).await {
-            Ok(reply) => reply,
-            Err(failure) => return Err(self.tracker_failure("take the lock", failure).await),
-        };
-        let row = reply.first("lock").filter(|row| row.is_true(1));
-        let Some(row) = row else { return Ok(Attempt::Busy) };
-        let settings = Settings::read(row, &reply);
-        if settings.server_version < 140_000 {
-            return Err(Cause::UnsupportedServer { version: settings.server_version });
-        }
-        let presence = Presence::read(row, 2 + Settings::COLUMNS);
-        if presence.format > FORMAT {
-            let table = goal.tracker.table().to_owned();
-            return Err(Cause::NewerTracker { table, format: presence.format });
-        }
-        let history = match (presence.table, tracker) {
-            (false, _) => History::default(),
-            (true, true) => Tracker::read(&reply),
-            // Somebody created it since it was asked for.
-            (true, false) => self.history().await?,
-        };
-        Ok(Attempt::Taken { settings, presence, history })
-    }
-
-    /// Says who holds the lock, and waits a little.
-    async fn wait(&mut self, started: Instant, poll: Duration) -> Result<(), Cause> {
-        // Poll instead of waiting in the server: a waiting call holds a snapshot, and an index that the
-        // lock's holder builds concurrently would wait for that snapshot for ever.
-        let sql = format!("ROLLBACK;\n{}", self.lock.holder());
-        let reply = match self.session.finish(&sql).await {
-            Ok(reply) => reply,
-            Err(failure) => return Err(self.tracker_failure("wait for the lock", failure).await),
-        };
-        let holder: Option<Holder> = reply.first("holder").and_then(Lock::read_holder);
-        let waited = started.elapsed();
-        self.report.waited = waited;
-        if waited >= self.goal.patience.budget {
-            return Err(Cause::LockTimeout { waited, holder });
-        }
-        tracing::info!(
-            waited_ms = millis(waited),
-            holder = holder.as_ref().map(tracing::field::display),
-            "waiting"
-        );
-        (self.goal.tell)(&Event::Waiting { holder, waited });
-        self.session.pause(jittered(poll)).await;
-        self.report.waited = started.elapsed();
-        Ok(())
-    }
-
     /// Carries out what is pending, under the lock.
     async fn apply(
         &mut self,
@@ -284,7 +222,37 @@ impl<'a, C: Client> Run<'a, C> {
         (self.goal.tell)(&Event::Planned { pending: steps.len() });
         let jobs: Vec<Job<'_>> = steps.into_iter().map(Job::Apply).collect();
         let prelude = format!("{}{}{prelude}", self.touch(presence), self.lock.to_session());
-        Batch::new(self, &jobs, settings, prelude, !presence.table).apply_all().await
+        self.carry_out(&jobs, settings, prelude, !presence.table).await
+    }
+
+    /// Carries out steps, each by the worker that it needs, under the lock that an open transaction holds; gives the lock back.
+    ///
+    /// A worker finds an open transaction that holds the lock, and leaves one where more is to come.
+    async fn carry_out(
+        &mut self,
+        jobs: &[Job<'a>],
+        settings: Settings,
+        prelude: String,
+        creates: bool,
+    ) -> Result<Outcome, Cause> {
+        let mut prelude = prelude;
+        let mut rest = jobs;
+        while let Some(first) = rest.first() {
+            let count = rest.iter().take_while(|job| job.worker() == first.worker()).count();
+            let (now, later) = rest.split_at(count);
+            let more = !later.is_empty();
+            let prelude = std::mem::take(&mut prelude);
+            let outcome = match first.worker() {
+                Worker::Batch => {
+                    Batch::new(self, now, settings.clone(), prelude, creates).apply_all(more).await?
+                }
+            };
+            if let Outcome::Again = outcome {
+                return Ok(outcome);
+            }
+            rest = later;
+        }
+        Ok(Outcome::Done)
     }
 
     /// The statements that make the tracker what it has to be; none where it is.
@@ -339,57 +307,6 @@ impl<'a, C: Client> Run<'a, C> {
     async fn clear(&mut self) {
         let _ = self.session.clear().await;
     }
-
-    /// A statement about the tracker failed: finds out why, and cleans up.
-    async fn tracker_failure(&mut self, doing: &'static str, failure: Failure) -> Cause {
-        let error = match failure {
-            Failure::Lost(words) => return Cause::ConnectionLost { words, under_way: Vec::new() },
-            Failure::Server { error, .. } => error,
-        };
-        // In a failed transaction, which is the caller's to roll back.
-        if error.code == "25P02" {
-            return Cause::InTransaction;
-        }
-        if self.session.is_open() {
-            self.clear().await;
-        }
-        // Undefined column: a table of this name is there, and it is not ours.
-        if error.code == "42703" || error.code == "42883" {
-            let shape = self.session.ask(&self.goal.tracker.shape()).await;
-            if let Err(Failure::Server { error, .. }) = &shape {
-                // The question has failed the transaction that the caller is in.
-                if error.code == "25P02" {
-                    return Cause::InTransaction;
-                }
-            }
-            if let Ok(reply) = shape {
-                let columns: Vec<String> = reply.rows("column").map(|row| row.text(1).to_owned()).collect();
-                if !columns.is_empty()
-                    && !COLUMNS.iter().all(|ours| columns.iter().any(|theirs| theirs == ours))
-                {
-                    let table = self.goal.tracker.table().to_owned();
-                    return Cause::ForeignTracker { table, tool: owner_of(&columns), columns };
-                }
-            }
-        }
-        let remedy = self.remedy(doing, &error).await;
-        Cause::Tracker { doing, error, remedy }
-    }
-
-    /// The statements that give this login the rights that it lacks.
-    async fn remedy(&mut self, doing: &str, error: &ServerError) -> Option<String> {
-        let grants = match error.code.as_str() {
-            "42501" => self.rights().await?.grants(&self.goal.tracker, doing == WRITE),
-            _ => return None,
-        };
-        (!grants.is_empty()).then(|| format!("as the owner or an administrator, run:\n{}", grants.join(" ")))
-    }
-
-    /// Which rights this login has on the tracker; none if the server does not tell.
-    async fn rights(&mut self) -> Option<Rights> {
-        let reply = self.session.ask(&self.goal.tracker.rights()).await.ok()?;
-        reply.first("rights").map(Rights::read)
-    }
 }
 
 /// Makes a commit that is not the last one of its message.
@@ -401,20 +318,6 @@ const LATER: &str = "SET LOCAL synchronous_commit = off;\n";
 
 /// What a run was doing that a login may lack the right to, though it may read the tracker.
 const WRITE: &str = "write the tracker";
-
-/// Which tool's tracker a table of the same name with these columns is.
-fn owner_of(columns: &[String]) -> Option<&'static str> {
-    let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
-    match columns.as_slice() {
-        ["version"] => Some("Rails or dbmate"),
-        ["version", "dirty"] => Some("golang-migrate"),
-        ["version", "inserted_at"] => Some("Ecto"),
-        ["version", "applied_at"] | ["version", "deployed_at", "deployed_by", "description"] => {
-            Some("a script of your own")
-        }
-        _ => None,
-    }
-}
 
 /// Between half of a time and all of it, so that many processes do not ask at once.
 fn jittered(time: Duration) -> Duration {

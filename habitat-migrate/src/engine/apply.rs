@@ -42,7 +42,8 @@ impl<'r, 'a, C: Client> Batch<'r, 'a, C> {
         Self { run, jobs, settings, message, committed: 0, creates, sent, prelude, size: FIRST }
     }
 
-    pub(super) async fn apply_all(mut self) -> Result<Outcome, Cause> {
+    /// Carries all out; where `more` is to come, an open transaction goes on to hold the lock.
+    pub(super) async fn apply_all(mut self, more: bool) -> Result<Outcome, Cause> {
         let mut waiting = 0;
         for (n, job) in self.jobs.iter().enumerate() {
             self.begin(n, job, waiting == 0);
@@ -80,7 +81,7 @@ impl<'r, 'a, C: Client> Batch<'r, 'a, C> {
             let sends = last || alone || waiting >= self.size || self.message.len() >= LARGE;
             self.end(n, job, sends || next.is_some_and(|next| next.verify().is_some()));
             if sends {
-                let then = if last { Then::Stop } else { Then::HoldOn };
+                let then = if last && !more { Then::Stop } else { Then::HoldOn };
                 if let Some(outcome) = self.send(then).await? {
                     return Ok(outcome);
                 }

@@ -18,7 +18,18 @@ pub(super) enum Job<'a> {
     Undo(Undo<'a>),
 }
 
+/// Who carries a job out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Worker {
+    /// Many transactions to a message.
+    Batch,
+}
+
 impl<'a> Job<'a> {
+    pub(super) fn worker(&self) -> Worker {
+        Worker::Batch
+    }
+
     pub(super) fn id(&self) -> &MigrationId {
         match self {
             Self::Apply(step) => step.migration.id(),

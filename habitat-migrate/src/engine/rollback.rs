@@ -5,7 +5,6 @@ use std::time::Instant;
 
 use habitat_migrate_catalog::MigrationId;
 
-use super::apply::Batch;
 use super::job::Job;
 use super::{Attempt, Goal, Outcome, Run};
 use crate::client::Client;
@@ -82,7 +81,7 @@ impl<'a, C: Client> Run<'a, C> {
             let jobs: Vec<Job<'_>> = steps.into_iter().map(Job::Undo).collect();
             let prelude =
                 [self.touch(presence), self.lock.to_session(), self.prelude(presence, &history)].concat();
-            match Batch::new(self, &jobs, settings, prelude, false).apply_all().await? {
+            match self.carry_out(&jobs, settings, prelude, false).await? {
                 Outcome::Done => return Ok(()),
                 Outcome::Again => {}
             }

@@ -1,0 +1,73 @@
+//! Finds out why a statement about the tracker failed.
+
+use super::{Run, WRITE};
+use crate::client::{Client, Failure, ServerError};
+use crate::error::Cause;
+use crate::tracker::{COLUMNS, Rights};
+
+impl<C: Client> Run<'_, C> {
+    /// A statement about the tracker failed: finds out why, and cleans up.
+    pub(super) async fn tracker_failure(&mut self, doing: &'static str, failure: Failure) -> Cause {
+        let error = match failure {
+            Failure::Lost(words) => return Cause::ConnectionLost { words, under_way: Vec::new() },
+            Failure::Server { error, .. } => error,
+        };
+        // In a failed transaction, which is the caller's to roll back.
+        if error.code == "25P02" {
+            return Cause::InTransaction;
+        }
+        if self.session.is_open() {
+            self.clear().await;
+        }
+        // Undefined column: a table of this name is there, and it is not ours.
+        if error.code == "42703" || error.code == "42883" {
+            let shape = self.session.ask(&self.goal.tracker.shape()).await;
+            if let Err(Failure::Server { error, .. }) = &shape {
+                // The question has failed the transaction that the caller is in.
+                if error.code == "25P02" {
+                    return Cause::InTransaction;
+                }
+            }
+            if let Ok(reply) = shape {
+                let columns: Vec<String> = reply.rows("column").map(|row| row.text(1).to_owned()).collect();
+                if !columns.is_empty()
+                    && !COLUMNS.iter().all(|ours| columns.iter().any(|theirs| theirs == ours))
+                {
+                    let table = self.goal.tracker.table().to_owned();
+                    return Cause::ForeignTracker { table, tool: owner_of(&columns), columns };
+                }
+            }
+        }
+        let remedy = self.remedy(doing, &error).await;
+        Cause::Tracker { doing, error, remedy }
+    }
+
+    /// The statements that give this login the rights that it lacks.
+    pub(super) async fn remedy(&mut self, doing: &str, error: &ServerError) -> Option<String> {
+        let grants = match error.code.as_str() {
+            "42501" => self.rights().await?.grants(&self.goal.tracker, doing == WRITE),
+            _ => return None,
+        };
+        (!grants.is_empty()).then(|| format!("as the owner or an administrator, run:\n{}", grants.join(" ")))
+    }
+
+    /// Which rights this login has on the tracker; none if the server does not tell.
+    async fn rights(&mut self) -> Option<Rights> {
+        let reply = self.session.ask(&self.goal.tracker.rights()).await.ok()?;
+        reply.first("rights").map(Rights::read)
+    }
+}
+
+/// Which tool's tracker a table of the same name with these columns is.
+fn owner_of(columns: &[String]) -> Option<&'static str> {
+    let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
+    match columns.as_slice() {
+        ["version"] => Some("Rails or dbmate"),
+        ["version", "dirty"] => Some("golang-migrate"),
+        ["version", "inserted_at"] => Some("Ecto"),
+        ["version", "applied_at"] | ["version", "deployed_at", "deployed_by", "description"] => {
+            Some("a script of your own")
+        }
+        _ => None,
+    }
+}
