@@ -49,7 +49,7 @@ pub enum Event {
         /// Which attempt failed, counted from 1.
         attempt: u32,
         /// What the server said.
-        error: ServerError,
+        error: Box<ServerError>,
         /// Who may have been in the way.
         blockers: Vec<Blocker>,
         /// How long the pause is.

@@ -15,7 +15,7 @@ pub(super) enum Job<'a> {
     /// It is applied, verified and recorded.
     Apply(Step<'a>),
     /// Its down script runs, and its record goes.
-    Undo(Undo<'a>),
+    Undo(Box<Undo<'a>>),
 }
 
 /// Who carries a job out.

@@ -41,7 +41,7 @@ impl Retries {
         let event = Event::Retrying {
             migration: id.clone(),
             attempt: self.made,
-            error: error.clone(),
+            error: Box::new(error.clone()),
             blockers: blockers.to_vec(),
             pause,
         };

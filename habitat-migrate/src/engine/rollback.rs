@@ -78,7 +78,7 @@ impl<'a, C: Client> Run<'a, C> {
             }
             tracing::info!(steps = steps.len(), "rolling back");
             (self.goal.tell)(&Event::Planned { pending: steps.len() });
-            let jobs: Vec<Job<'_>> = steps.into_iter().map(Job::Undo).collect();
+            let jobs: Vec<Job<'_>> = steps.into_iter().map(|undo| Job::Undo(Box::new(undo))).collect();
             let prelude =
                 [self.touch(presence), self.lock.to_session(), self.prelude(presence, &history)].concat();
             match self.carry_out(&jobs, settings, prelude, false).await? {
