@@ -14,6 +14,7 @@ use crate::policy::{NewerDatabase, Patience, Retry};
 use crate::report::Report;
 use crate::tracker::{FORMAT, Presence, Probe, Probed, Standing, Tracker};
 
+mod amend;
 mod apply;
 mod attempt;
 mod blockers;
@@ -35,6 +36,7 @@ use retry::Retries;
 use session::Session;
 use settings::Settings;
 
+pub(crate) use amend::amend;
 pub(crate) use rollback::{Undoing, rollback};
 pub(crate) use settings::Limits;
 pub(crate) use verify::verify;

@@ -7,12 +7,14 @@ use habitat_migrate_catalog::{Catalog, Kind, Migration, MigrationId, Transaction
 use crate::history::{End, History, Record, State};
 use crate::policy::{Changed, OutOfOrder, Policy};
 
+mod change;
 mod compare;
 mod refusal;
 #[cfg(test)]
 mod tests;
 mod undo;
 
+pub(crate) use change::{Change, Link, Repair, repair};
 use compare::{compare, is_same};
 pub use refusal::{Refusal, Refusals};
 pub(crate) use undo::{Undo, undo};

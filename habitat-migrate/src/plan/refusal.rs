@@ -99,7 +99,24 @@ pub enum Refusal {
         /// The server's major version.
         server: u32,
     },
-    /// A migration that is to be applied again is not in the catalog.
+    /// A migration is recorded already.
+    Recorded {
+        /// Which one.
+        migration: MigrationId,
+    },
+    /// A migration is not recorded.
+    NotRecorded {
+        /// Which one.
+        migration: MigrationId,
+    },
+    /// Only a part of what a migration stands for is applied.
+    PartlyReplaced {
+        /// The migration that stands for others.
+        migration: MigrationId,
+        /// What is not applied of these.
+        lacking: Vec<MigrationId>,
+    },
+    /// A migration is not in the catalog.
     Unknown {
         /// Which one.
         migration: MigrationId,
@@ -152,7 +169,12 @@ impl Refusal {
             }
             Self::NoDown { known: false, .. } => "roll back with the program that applied it",
             Self::Lacking { .. } => "install it on the server, or use a server that has it; nothing has run",
-            Self::Unknown { .. } => "roll it back without applying it again, or use the program that has it",
+            Self::Unknown { .. } => "use the program that has it; versions are written as `plan` lists them",
+            Self::Recorded { .. } => {
+                "a baseline is for a database without a history, and one record is enough"
+            }
+            Self::NotRecorded { .. } => "look it up in the history: versions are written as they stand there",
+            Self::PartlyReplaced { .. } => "migrate with the last program that has the replaced ones first",
             Self::Environment { .. } => {
                 "connect to the database that was meant; what a database is recorded to be is only changed on purpose, with \
                  `Migrator::set_environment`"
@@ -203,8 +225,16 @@ impl fmt::Display for Refusal {
             Self::Lacking { migration, need, server } => {
                 write!(f, "{migration} needs {need}, and the server (PostgreSQL {server}) has it not")
             }
-            Self::Unknown { migration } => {
-                write!(f, "{migration} is not in this program, which could not apply it again")
+            Self::Unknown { migration } => write!(f, "{migration} is not in this program"),
+            Self::Recorded { migration } => write!(f, "{migration} is recorded already"),
+            Self::NotRecorded { migration } => write!(f, "{migration} is not recorded"),
+            Self::PartlyReplaced { migration, lacking } => {
+                let names: Vec<String> = lacking.iter().map(ToString::to_string).collect();
+                write!(
+                    f,
+                    "{migration} stands for migrations of which some are not applied: {}",
+                    names.join(", ")
+                )
             }
             Self::Environment { recorded, said } => {
                 write!(f, "the database is recorded as {recorded:?}, and this run is for {said:?}")

@@ -1,0 +1,182 @@
+//! Changes to the tracker that run no migration: repairs, baselines, adoption, squashed histories.
+
+use habitat_migrate_catalog::{Catalog, Digest, MigrationId, Version};
+
+use super::{Planner, Refusal, Refusals, Step};
+use crate::history::{History, Record, State};
+use crate::policy::{OutOfOrder, Policy};
+
+/// What is changed in the tracker.
+#[derive(Clone, Debug)]
+pub(crate) enum Change<'c> {
+    /// A migration counts as applied although this library did not run it.
+    Record { step: Step<'c>, event: &'static str, deployed: Deployed, why: String },
+    /// An interrupted migration counts as applied.
+    Complete { id: MigrationId, why: String },
+    /// A record goes.
+    Forget { id: MigrationId, why: String },
+    /// A record stands outside of the order from now on: another migration stands for it.
+    Replace { id: MigrationId, by: MigrationId },
+    /// A record's checksum is another one now.
+    Accept { id: MigrationId, why: String },
+    /// The records of a context, from one place on, are put in a new order.
+    Order { context: String, from: u32, links: Vec<Link> },
+}
+
+/// When and by whom a migration was applied, where another tool has kept it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Deployed {
+    /// A `timestamptz` as the server writes it.
+    pub(crate) at: Option<String>,
+    pub(crate) by: Option<String>,
+}
+
+/// Where a record stands in its context.
+#[derive(Clone, Debug)]
+pub(crate) struct Link {
+    pub(crate) version: Version,
+    pub(crate) checksum: String,
+    pub(crate) ordinal: u32,
+    pub(crate) digest: Digest,
+}
+
+/// A repair of the tracker by hand.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Repair<'a> {
+    /// This migration and all before it in the catalog count as applied.
+    Baseline(&'a MigrationId),
+    /// One migration counts as applied.
+    MarkApplied(&'a MigrationId),
+    /// One migration counts as not applied.
+    Forget(&'a MigrationId),
+    /// The text that the catalog has counts as the one that was applied.
+    Accept(&'a MigrationId),
+}
+
+/// What a repair changes.
+///
+/// # Errors
+///
+/// Why it is not possible.
+pub(crate) fn repair<'c>(
+    catalog: &'c Catalog,
+    history: &History,
+    repair: Repair<'_>,
+    why: &str,
+) -> Result<Vec<Change<'c>>, Refusals> {
+    let why = why.to_owned();
+    let outcome = match repair {
+        Repair::Baseline(id) => baseline(catalog, history, id, &why),
+        Repair::MarkApplied(id) => match history.get(id) {
+            Some(record) if record.state() == State::Interrupted => {
+                Ok(vec![Change::Complete { id: id.clone(), why }])
+            }
+            Some(_) => Err(Refusal::Recorded { migration: id.clone() }),
+            None => record(catalog, history, &[id], "mark", &why),
+        },
+        Repair::Forget(id) => match history.get(id) {
+            Some(_) => {
+                let mut changes = vec![Change::Forget { id: id.clone(), why }];
+                changes.extend(order(
+                    history,
+                    id,
+                    |record| record.id() != id,
+                    |record| record.checksum().to_owned(),
+                ));
+                Ok(changes)
+            }
+            None => Err(Refusal::NotRecorded { migration: id.clone() }),
+        },
+        Repair::Accept(id) => match (history.get(id), catalog.get(id.context(), id.version())) {
+            (None, _) => Err(Refusal::NotRecorded { migration: id.clone() }),
+            (_, None) => Err(Refusal::Unknown { migration: id.clone() }),
+            (Some(_), Some(migration)) => {
+                let built = migration.checksum().to_string();
+                let checksum = |record: &Record| {
+                    if record.id() == id { built.clone() } else { record.checksum().to_owned() }
+                };
+                let mut changes: Vec<_> = order(history, id, |_| true, checksum).into_iter().collect();
+                changes.push(Change::Accept { id: id.clone(), why: format!("{built}: {why}") });
+                Ok(changes)
+            }
+        },
+    };
+    outcome.map_err(|refusal| Refusals::new(vec![refusal]))
+}
+
+fn baseline<'c>(
+    catalog: &'c Catalog,
+    history: &History,
+    id: &MigrationId,
+    why: &str,
+) -> Result<Vec<Change<'c>>, Refusal> {
+    let ours =
+        |record: &&Record| catalog.contexts().iter().any(|context| context.name() == record.id().context());
+    if let Some(record) = history.records().iter().find(ours) {
+        return Err(Refusal::Recorded { migration: record.id().clone() });
+    }
+    let mut refusals = Vec::new();
+    let within = super::within(catalog, id, &mut refusals);
+    if let Some(refusal) = refusals.pop() {
+        return Err(refusal);
+    }
+    let ids: Vec<&MigrationId> = catalog
+        .migrations()
+        .iter()
+        .filter(|m| m.is_ordered() && within.contains(m.id()))
+        .map(|m| m.id())
+        .collect();
+    record(catalog, history, &ids, "baseline", why)
+}
+
+/// Records migrations behind what is there.
+fn record<'c>(
+    catalog: &'c Catalog,
+    history: &History,
+    ids: &[&MigrationId],
+    event: &'static str,
+    why: &str,
+) -> Result<Vec<Change<'c>>, Refusal> {
+    let mut planner = Planner::new(history, Policy { out_of_order: OutOfOrder::Apply, ..Policy::default() });
+    let mut changes = Vec::new();
+    for id in ids {
+        let Some(migration) = catalog.get(id.context(), id.version()) else {
+            return Err(Refusal::Unknown { migration: (*id).clone() });
+        };
+        // What it requires may be there without a record: that is what the caller says.
+        let step = planner.step(migration, &mut Vec::new());
+        changes.push(Change::Record { step, event, deployed: Deployed::default(), why: why.to_owned() });
+    }
+    Ok(changes)
+}
+
+/// Puts the records of a context in order from the place of `id` on; nothing where it has no place.
+pub(crate) fn order<'c>(
+    history: &History,
+    id: &MigrationId,
+    stays: impl Fn(&Record) -> bool,
+    checksum: impl Fn(&Record) -> String,
+) -> Option<Change<'c>> {
+    let from = history.get(id)?.ordinal?;
+    let mut records: Vec<&Record> = history
+        .records()
+        .iter()
+        .filter(|r| r.id().context() == id.context() && r.ordinal.is_some())
+        .collect();
+    records.sort_by_key(|record| record.ordinal);
+    let rows = records.into_iter().filter(|record| stays(record)).map(|r| (r.id().version(), checksum(r)));
+    let links = links(id.context(), rows);
+    let links = links.into_iter().filter(|link| link.ordinal >= from).collect();
+    Some(Change::Order { context: id.context().to_owned(), from, links })
+}
+
+/// The links of a context's records, which are given in order.
+pub(super) fn links<'r>(context: &str, rows: impl Iterator<Item = (&'r Version, String)>) -> Vec<Link> {
+    let mut digest = Digest::EMPTY;
+    let mut links = Vec::new();
+    for (ordinal, (version, checksum)) in (1..).zip(rows) {
+        digest = digest.with(context, version.as_str(), &checksum);
+        links.push(Link { version: version.clone(), checksum, ordinal, digest });
+    }
+    links
+}
