@@ -183,6 +183,8 @@ fn unsupported(catalog: &Catalog) -> Vec<Refusal> {
             (settings.transaction == TransactionMode::None, "runs without a transaction"),
             (!settings.environments.is_empty(), "is for certain environments"),
             (!settings.needs.is_empty(), "declares what it needs of the server"),
+            (!settings.placeholders.is_empty(), "has placeholders"),
+            (!settings.replaces.is_empty(), "replaces others"),
         ];
         let uses = uses.into_iter().filter(|(uses, _)| *uses);
         refusals
