@@ -177,14 +177,14 @@ impl<'a> Finder<'a, '_> {
         };
         let limits = &region.range;
         let (left, right) = (&self.text[limits.start..start], &self.text[range.end..limits.end]);
+        let end = range.end;
         if kind == Kind::Plain {
-            let Some(rest) = rest_of_word(right) else {
+            if runs_into_a_quote(right) {
                 let help =
                     "put white space behind it, so that no value can change how the next quote is read";
                 self.fault(start, "this placeholder touches a quote", help);
                 return Some(self.blot(range));
-            };
-            let end = range.end + rest;
+            }
             self.found.slots.push(Slot { range, name, kind, bodies: Vec::new() });
             return Some(end);
         }
@@ -199,7 +199,6 @@ impl<'a> Finder<'a, '_> {
         if kind == Kind::Literal && before != Before::Other {
             self.fault(start, TWO_STRINGS, JOIN);
         }
-        let end = range.end;
         self.found.slots.push(Slot { range, name, kind, bodies: region.bodies.clone() });
         Some(end)
     }
@@ -298,16 +297,14 @@ impl<'a> Shape<'a> {
     }
 }
 
-/// How far the word goes on that a plain placeholder begins; `None` if it runs into a quote.
-fn rest_of_word(right: &str) -> Option<usize> {
-    let end = right.find(|character: char| !continues_word(character)).unwrap_or(right.len());
-    let next = &right[end..];
+/// Whether the word that a plain placeholder begins touches a quote, which it could change.
+fn runs_into_a_quote(right: &str) -> bool {
+    let next = right.trim_start_matches(continues_word);
     // `e` before a quote gives its backslashes a meaning, `u&` does so to others; `$` would be part of the word.
-    let quote = next.starts_with(['\'', '"'])
+    next.starts_with(['\'', '"'])
         || next.starts_with("&'")
         || next.starts_with("&\"")
-        || (next.starts_with('$') && !next.starts_with("${"));
-    (!quote).then_some(end)
+        || (next.starts_with('$') && !next.starts_with("${"))
 }
 
 /// Whether a quoted value would become one token with the code before or behind it.
