@@ -96,6 +96,19 @@ fn a_value_cannot_end_the_body_around_it() {
 }
 
 #[test]
+fn bodies_within_bodies_are_searched_to_a_depth_that_is_told() {
+    let nested = |depth: usize| {
+        let tags: Vec<String> = (0..depth).map(|level| format!(" $t{level}$ ")).collect();
+        let back: Vec<&str> = tags.iter().rev().map(String::as_str).collect();
+        format!("DO {}${{title:literal}}{}", tags.concat(), back.concat())
+    };
+    assert_eq!(faults(&nested(8)), [""; 0]);
+    assert!(!rendered(&nested(8)).contains("${"));
+    assert!(fault(&nested(9)).contains("is not replaced"));
+    assert!(fault(&nested(5_000)).contains("is not replaced"));
+}
+
+#[test]
 fn an_undeclared_name_is_answered_with_the_nearest() {
     assert_eq!(
         fault("SELECT\n  ${tilte:literal}"),
