@@ -42,10 +42,13 @@ pub(crate) fn report_placeholder(path: &str, text: &str, scan: &Scan, problems: 
 
 /// The offset and the name of what looks like `${name:kind}` around the colon at this offset.
 fn undeclared_placeholder(text: &str, colon: usize) -> Option<(usize, &str)> {
+    let is_part = |character: char| character.is_ascii_alphanumeric() || character == '_';
     let (before, after) = text.split_at(colon);
-    let name = &before[before.rfind("${")? + 2..];
-    let kind = &after[1..after.find('}')?];
-    (is_name(name) && is_name(kind)).then_some((colon - name.len() - 2, name))
+    let start = before.trim_end_matches(is_part).len();
+    let name = &before[start..];
+    let kind = after[1..].split(|character| !is_part(character)).next()?;
+    let framed = before[..start].ends_with("${") && after[1 + kind.len()..].starts_with('}');
+    (framed && is_name(name) && is_name(kind)).then_some((start - "${".len(), name))
 }
 
 fn meta_command(source: &str) -> (&str, String, String) {

@@ -1,5 +1,6 @@
 //! One script, read and checked: [`Script`].
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use crate::command::{Command, Control};
@@ -7,10 +8,10 @@ use crate::directive::Directives;
 use crate::encoding::decode;
 use crate::enumeration::Additions;
 use crate::name::Role;
-use crate::slot::Slots;
+use crate::slot::{Slot, Slots};
 use crate::statement::Scan;
 use crate::template::masked;
-use crate::{Problem, Statement, TransactionMode, psql};
+use crate::{Problem, TransactionMode, psql};
 
 /// The text of a file with its statements and its directives.
 #[derive(Debug)]
@@ -59,28 +60,25 @@ impl Script {
     fn view<'a>(&'a self, names: &[&str], problems: &mut Vec<Problem>) -> View<'a> {
         if names.is_empty() {
             psql::report_placeholder(&self.path, &self.text, &self.scan, problems);
-            return View { script: self, used: BTreeSet::new(), masked: None };
+            return View { script: self, text: Cow::Borrowed(&self.text), used: BTreeSet::new() };
         }
-        let mut slots = Slots::of(&self.text, names);
-        for fault in slots.faults.drain(..) {
+        let slots = Slots::of(&self.text, names);
+        let first = |slot: &&Slot<'_>| {
+            self.scan
+                .statements
+                .binary_search_by_key(&slot.range.start, |statement| statement.code().start)
+                .is_ok()
+        };
+        for slot in slots.slots.iter().filter(first) {
+            let help = "write the first word out: it decides whether the statement can run in a transaction";
+            let message = "a statement cannot begin with a placeholder";
+            problems.push(self.problem(slot.range.start, message, help));
+        }
+        let text = Cow::Owned(masked(&self.text, &slots));
+        for fault in slots.faults {
             problems.push(self.problem(fault.place.unwrap_or_default(), fault.message, fault.help));
         }
-        let text = masked(&self.text, &slots);
-        // Only a fault that was told can make a quote of what is none.
-        let scan = Scan::of(&text).ok();
-        let starts = |statement: &&Statement| {
-            let start = statement.code().start;
-            !statement.is_empty() && slots.slots.iter().any(|slot| slot.range.start == start)
-        };
-        for statement in scan.iter().flat_map(|scan| &scan.statements).filter(starts) {
-            let help = "write the first word out: it decides whether the statement can run in a transaction";
-            problems.push(self.problem(
-                statement.code().start,
-                "a statement cannot begin with a placeholder",
-                help,
-            ));
-        }
-        View { script: self, used: slots.used, masked: scan.map(|scan| (text, scan)) }
+        View { script: self, text, used: slots.used }
     }
 
     fn problem(&self, offset: usize, message: impl Into<String>, help: impl Into<String>) -> Problem {
@@ -118,33 +116,25 @@ impl Script {
     }
 }
 
-/// A script as the checks see it: with a name or a string in place of every placeholder.
+/// A script as the checks see it. Its statements are where they are in the file.
 struct View<'a> {
     script: &'a Script,
+    /// The text with a name or a string in place of every placeholder.
+    text: Cow<'a, str>,
     /// The declared names that it uses.
     used: BTreeSet<&'a str>,
-    /// The text and its statements, if it has placeholders.
-    masked: Option<(String, Scan)>,
 }
 
 impl View<'_> {
-    fn text(&self) -> &str {
-        self.masked.as_ref().map_or(&self.script.text, |(text, _)| text)
-    }
-
-    fn scan(&self) -> &Scan {
-        self.masked.as_ref().map_or(&self.script.scan, |(_, scan)| scan)
-    }
-
     /// Checks that its statements go with the way in which they run.
     fn check(&self, problems: &mut Vec<Problem>) {
         let script = self.script;
         if script.mode() == TransactionMode::None {
             return;
         }
-        for statement in self.scan().statements.iter().filter(|statement| !statement.is_empty()) {
+        for statement in script.scan.statements.iter().filter(|statement| !statement.is_empty()) {
             let place = statement.code();
-            let (message, help) = match Command::of(&self.text()[place.clone()]) {
+            let (message, help) = match Command::of(&self.text[place.clone()]) {
                 Some(Command::Control(control)) => script.control(control),
                 Some(Command::Alone(name)) => script.alone(name),
                 None => continue,
@@ -155,7 +145,7 @@ impl View<'_> {
 
     /// Checks that no value is used in the transaction that adds it, in this script or in one before it.
     fn check_values<'a>(&'a self, additions: &mut Additions<'a>, problems: &mut Vec<Problem>) {
-        for early in additions.early_uses(self.text(), self.scan()) {
+        for early in additions.early_uses(&self.text, &self.script.scan) {
             // As it stands in the file, where it may be a placeholder.
             let value = &self.script.text[early.offset..early.offset + early.value.len() + "''".len()];
             let message = format!(

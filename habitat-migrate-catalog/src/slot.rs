@@ -211,7 +211,8 @@ impl<'a> Finder<'a, '_> {
             at = start + "${".len();
             let Some(Shape { name, kind, .. }) = Shape::of(self.text, start, range.end) else { continue };
             let declared = self.declared.contains(&name);
-            if !region.bodies.is_empty() && !(declared && kind.is_some()) {
+            let counts = region.bodies.is_empty() || (declared && kind.is_some());
+            if !counts {
                 continue;
             }
             if declared {

@@ -354,6 +354,7 @@ proptest! {
             return Ok(());
         }
         let statements = crate::statements(&mask).expect("a mask changes nothing around it");
+        prop_assert_eq!(&statements, &crate::statements(&text).expect("it can be read"));
         let values = Placeholders::new().set("title", literal).set("schema", identifier).set("count", count);
         let Ok(rendered) = Template::of(&text, &NAMES).render(&values) else { return Ok(()) };
         let after = crate::statements(rendered.text()).expect("a value changes nothing around it");

@@ -115,6 +115,22 @@ fn r18_r19_placeholders_hide_no_statement_from_the_checks() {
 }
 
 #[test]
+fn r54_the_name_of_a_placeholder_is_no_key_word() {
+    let problem = problem("-- habitat: placeholders stdin\nCOPY t FROM ${stdin:literal};\nCOMMIT;\n");
+    assert!(problem.starts_with("a/01_a.sql:3:1: this would commit"), "{problem}");
+    let text = "-- habitat: placeholders atomic\nCREATE FUNCTION f() RETURNS int BEGIN ${atomic}; COMMIT;";
+    assert!(self::problem(text).contains("2:50: this would commit"));
+}
+
+#[test]
+fn r54_what_only_psql_understands_is_refused_in_a_template_too() {
+    let problem = problem("-- habitat: placeholders x\nSELECT ${x}\n\\gexec\n");
+    assert!(problem.starts_with("a/01_a.sql:3:1: `\\gexec` is a command of psql"), "{problem}");
+    let orphan = problems(&[("01_a.sql", "SELECT 1"), ("02_b.down.sql", "\\echo\nSELECT 1")]);
+    assert_eq!(orphan.len(), 2, "{orphan:?}");
+}
+
+#[test]
 fn r20_a_value_that_comes_by_a_placeholder_is_used_too_early_as_well() {
     let template = |then: &str| {
         format!(
