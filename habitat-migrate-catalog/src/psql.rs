@@ -48,7 +48,7 @@ fn undeclared_placeholder(text: &str, colon: usize) -> Option<(usize, &str)> {
     let name = &before[start..];
     let kind = after[1..].split(|character| !is_part(character)).next()?;
     let framed = before[..start].ends_with("${") && after[1 + kind.len()..].starts_with('}');
-    (framed && is_name(name) && is_name(kind)).then_some((start - "${".len(), name))
+    (framed && is_name(name) && is_name(kind)).then(|| (start - "${".len(), name))
 }
 
 fn meta_command(source: &str) -> (&str, String, String) {
