@@ -245,6 +245,8 @@ fn what_this_version_cannot_do_is_refused_by_name_before_anything_runs() {
         (vec![("02_x.sql", "-- habitat: transaction none\nVACUUM;")], "runs without a transaction"),
         (vec![("02_x.sql", "-- habitat: environments test\nSELECT 1;")], "is for certain environments"),
         (vec![("02_x.sql", "-- habitat: needs postgres>=14\nSELECT 1;")], "declares what it needs"),
+        (vec![("02_x.sql", "-- habitat: placeholders a\nSELECT ${a};")], "has placeholders"),
+        (vec![("02_x.sql", "-- habitat: replaces 0_a\nSELECT 1;")], "replaces others"),
     ];
     let database = database();
     let mut client = database.connect().unwrap();
