@@ -151,3 +151,7 @@ pub(crate) fn masked(text: &str, slots: &Slots<'_>) -> String {
 #[cfg(test)]
 #[path = "template_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "template_properties.rs"]
+mod properties;
