@@ -9,11 +9,11 @@ use crate::directive::Directives;
 use crate::folder::{Placed, scripts};
 use crate::graph::{External, Graph, Node, orphan};
 use crate::name::{FileName, Role};
-use crate::script::Script;
+use crate::script::{self, Script};
 use crate::value::Requirement;
 use crate::{
-    Catalog, Checksum, Directory, Kind, Migration, MigrationId, Parts, Problem, Problems, Scripts, Settings,
-    Source, Version,
+    Catalog, Checksum, Directory, Kind, Migration, MigrationId, Parts, Problem, Problems, Scripts, Source,
+    Version,
 };
 
 /// Reads sources, checks everything, and gives a [`Catalog`] or every problem that it found.
@@ -140,7 +140,7 @@ impl Files {
             // The graph tells about a migration that there is twice, as about a number that there is twice.
             Some(_) if read.role == Role::Up => {
                 let Read { kind, path, .. } = read;
-                nodes.push(Node { id, kind, path, migration: None, requires: Vec::new() });
+                nodes.push(Node::unread(id, kind, path));
             }
             Some(first) => {
                 let message = format!("{id} has two {}s: {} and {}", read.role.noun(), first.path, read.path);
@@ -155,22 +155,13 @@ impl Files {
         let Some(up) = up else {
             return Err([down, verify].into_iter().flatten().map(|read| (read.role, read.path)).collect());
         };
-        let mode = up.script.as_ref().map(|script| script.directives.settings.transaction);
-        let texts = [down, verify].map(|read| {
-            let script = read?.script?;
-            // Without the migration it is not known how its down script runs.
-            if let Some(mode) = mode {
-                script.check(mode, problems);
-            }
-            Some(Cow::Owned(script.text))
-        });
-        let mut node =
-            Node { id: id.clone(), kind: up.kind, path: up.path, migration: None, requires: Vec::new() };
+        let [down, verify] = [down, verify].map(|read| read?.script);
+        let mut node = Node::unread(id.clone(), up.kind, up.path);
         let Some(script) = up.script else { return Ok(node) };
-        script.check(script.directives.settings.transaction, problems);
+        script::check(&script, down.as_ref(), verify.as_ref(), problems);
         node.requires = required(&script.directives, id);
-        let [down, verify] = texts;
-        let Directives { description, settings, .. } = script.directives;
+        let Directives { description, replaces, settings, .. } = script.directives;
+        node.replaces = replaces.into_iter().map(|(version, offset)| (version, Some(offset))).collect();
         let mut requires: Vec<MigrationId> = Vec::new();
         for (required, _) in &node.requires {
             if !requires.contains(required) {
@@ -184,8 +175,8 @@ impl Files {
             description: description.unwrap_or_else(|| words_of(id.version())).into(),
             checksum: Checksum::of(&script.text),
             script: script.text.into(),
-            down,
-            verify,
+            down: down.map(|script| script.text.into()),
+            verify: verify.map(|script| script.text.into()),
             requires: requires.into(),
             settings,
         }));
@@ -275,25 +266,26 @@ impl Catalog {
 
 /// A migration that was checked, with the places of what it requires.
 fn node_of(migration: &Migration) -> Node {
-    let declared = match migration.requires() {
-        [] => Vec::new(),
-        _ => required(&Directives::of_checked(migration.script()), migration.id()),
+    let settings = migration.settings();
+    let directives = match (migration.requires(), &*settings.replaces) {
+        ([], []) => Directives::default(),
+        _ => Directives::of_checked(migration.script()),
     };
+    let declared = required(&directives, migration.id());
     let place =
         |id: &MigrationId| declared.iter().find(|(other, _)| other == id).and_then(|(_, offset)| *offset);
+    let replaced = |version: &Version| {
+        let offset =
+            directives.replaces.iter().find(|(other, _)| other == version).map(|(_, offset)| *offset);
+        (version.clone(), offset)
+    };
     Node {
         id: migration.id().clone(),
         kind: migration.kind(),
         path: migration.path().to_owned(),
         requires: migration.requires().iter().map(|id| (id.clone(), place(id))).collect(),
+        replaces: settings.replaces.iter().map(replaced).collect(),
         migration: Some(migration.clone()),
-    }
-}
-
-impl Settings {
-    /// What the directives of a down or verify script of a catalog say: a role and timeouts of its own.
-    pub fn of_script(text: &str) -> Self {
-        Directives::of_checked(text).settings
     }
 }
 

@@ -120,6 +120,12 @@ impl Migration {
         Self { id, kind, path, description, script, checksum, down, verify, requires, settings }
     }
 
+    /// The same migration with other requirements.
+    pub(crate) fn requiring(mut self, requires: Vec<MigrationId>) -> Self {
+        self.requires = requires.into();
+        self
+    }
+
     /// What a macro writes for each file; `down` and `verify` are empty where there is none.
     #[doc(hidden)]
     #[allow(clippy::too_many_arguments, reason = "only generated code calls it")]
@@ -196,8 +202,6 @@ pub struct Settings {
     pub compatibility: Compatibility,
     /// `-- habitat: role app_owner`: the script runs as this role.
     pub role: Option<Cow<'static, str>>,
-    /// `-- habitat: verify-as app_user`: the role of a verify script, in its own [settings](Self::of_script).
-    pub verify_as: Option<Cow<'static, str>>,
     /// `-- habitat: lock-timeout 2s`.
     pub lock_timeout: Option<Duration>,
     /// `-- habitat: statement-timeout 10min`.
@@ -208,6 +212,14 @@ pub struct Settings {
     pub accepts: Cow<'static, [Checksum]>,
     /// `-- habitat: needs postgres>=15, extension pgcrypto`.
     pub needs: Cow<'static, [Need]>,
+    /// `-- habitat: replaces 0001_a, 0002_b`: versions of the same context that the script stands for. They are no
+    /// files any more; a database that has them counts as having this one, and what required them requires it.
+    pub replaces: Cow<'static, [Version]>,
+    /// `-- habitat: placeholders schema, title`: what values are given for at run time, in this script and in its
+    /// down and verify scripts; see [`Template`](crate::Template).
+    pub placeholders: Cow<'static, [Cow<'static, str>]>,
+    /// `-- habitat: verify-as app_user`: the role of a verify script, in its own [settings](Self::of_script).
+    pub verify_as: Option<Cow<'static, str>>,
 }
 
 impl Settings {
@@ -216,12 +228,14 @@ impl Settings {
         transaction: TransactionMode::Wrapped,
         compatibility: Compatibility::Compatible,
         role: None,
-        verify_as: None,
         lock_timeout: None,
         statement_timeout: None,
         environments: Cow::Borrowed(&[]),
         accepts: Cow::Borrowed(&[]),
         needs: Cow::Borrowed(&[]),
+        replaces: Cow::Borrowed(&[]),
+        placeholders: Cow::Borrowed(&[]),
+        verify_as: None,
     };
 
     /// What a macro writes for a file with directives.
@@ -236,6 +250,8 @@ impl Settings {
         environments: &'static [Cow<'static, str>],
         accepts: &'static [Checksum],
         needs: &'static [Need],
+        replaces: &'static [Version],
+        placeholders: &'static [Cow<'static, str>],
     ) -> Self {
         Self {
             transaction,
@@ -244,12 +260,15 @@ impl Settings {
                 Some(name) => Some(Cow::Borrowed(name)),
                 None => None,
             },
-            verify_as: None,
             lock_timeout,
             statement_timeout,
             environments: Cow::Borrowed(environments),
             accepts: Cow::Borrowed(accepts),
             needs: Cow::Borrowed(needs),
+            replaces: Cow::Borrowed(replaces),
+            placeholders: Cow::Borrowed(placeholders),
+            // Only verify scripts have one, and theirs is read from their text.
+            verify_as: None,
         }
     }
 }

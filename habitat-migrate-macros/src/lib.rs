@@ -58,7 +58,8 @@ use crate::attr::Request;
 /// Every mistake is a compile error with the file, the line and what to do: two files with one number, a
 /// file that is no script, an unknown directive, a requirement that is missing or goes round in a circle, a
 /// down or verify script without its migration, an empty script, a statement that cannot run in the
-/// migration's transaction or would end it, a command of psql, a quote or comment without an end, text that is not UTF-8.
+/// migration's transaction or would end it, a command of psql, a quote or comment without an end, text that is not UTF-8,
+/// a placeholder that is not declared, a migration that replaces one whose file is still there.
 ///
 /// ```compile_fail
 /// # use habitat_migrate::Migrations;

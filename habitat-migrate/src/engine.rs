@@ -9,7 +9,7 @@ use crate::error::{Cause, Error, Result};
 use crate::event::Event;
 use crate::history::History;
 use crate::lock::{BEGIN, Lock};
-use crate::plan::{Plan, Wish};
+use crate::plan::{Plan, Wish, stand};
 use crate::policy::{NewerDatabase, Patience, Retry};
 use crate::report::Report;
 use crate::tracker::{FORMAT, Presence, Probe, Probed, Standing, Tracker};
@@ -24,6 +24,7 @@ mod message;
 mod needs;
 mod retry;
 mod rollback;
+mod script;
 mod session;
 mod settings;
 mod trouble;
@@ -116,7 +117,8 @@ impl<'a, C: Client> Run<'a, C> {
                 let history =
                     if probe == Probe::Absent { History::default() } else { self.history().await? };
                 let plan = self.plan(&history)?;
-                if plan.pending().len() == 0 && self.environment(&history).is_none() {
+                let idle = plan.pending().len() == 0 && plan.stands().is_empty();
+                if idle && self.environment(&history).is_none() {
                     return self.done();
                 }
                 if standing == Standing::ReadOnly {
@@ -207,6 +209,11 @@ impl<'a, C: Client> Run<'a, C> {
                 return Err(cause);
             }
         };
+        if !plan.stands().is_empty() {
+            let changes = amend::transaction(&self.goal.tracker, &stand(history, plan.stands()));
+            let prelude = self.prelude(presence, history);
+            return self.prepare(&format!("{prelude}{changes}")).await.map(|_| Outcome::Again);
+        }
         let mut steps = plan.into_steps();
         if let Some((failed, _)) = &self.failed {
             let ahead = steps.iter().position(|step| step.migration.id() == failed);
@@ -222,7 +229,8 @@ impl<'a, C: Client> Run<'a, C> {
         }
         tracing::info!(pending = steps.len(), "migrating");
         (self.goal.tell)(&Event::Planned { pending: steps.len() });
-        let jobs: Vec<Job<'_>> = steps.into_iter().map(Job::Apply).collect();
+        let values = self.goal.wish.values;
+        let jobs: Vec<Job<'_>> = steps.into_iter().map(|step| Job::Apply(step, values)).collect();
         let prelude = format!("{}{}{prelude}", self.touch(presence), self.lock.to_session());
         self.carry_out(&jobs, settings, prelude, !presence.table).await
     }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use habitat_migrate_catalog::{Catalog, MigrationId};
+use habitat_migrate_catalog::{Catalog, MigrationId, Placeholders};
 use tracing::Instrument as _;
 
 use crate::client::Client;
@@ -50,6 +50,7 @@ pub struct Migrator {
     environment: Option<String>,
     target: Option<MigrationId>,
     confirmed: Option<String>,
+    placeholders: Placeholders,
     tell: Arc<dyn Fn(&Event) + Send + Sync>,
 }
 
@@ -66,6 +67,7 @@ impl Migrator {
             environment: None,
             target: None,
             confirmed: None,
+            placeholders: Placeholders::default(),
             tell: Arc::new(|_| {}),
         }
     }
@@ -170,6 +172,16 @@ impl Migrator {
     #[must_use]
     pub fn target(mut self, migration: MigrationId) -> Self {
         self.target = Some(migration);
+        self
+    }
+
+    /// The value of a placeholder, for scripts that declare it by `-- habitat: placeholders name`. `${name:identifier}` and `${name:literal}` quote it;
+    /// plain `${name}` takes letters, digits and `_` only.
+    ///
+    /// The tracker keeps down scripts as they are when a migration is applied, with their values.
+    #[must_use]
+    pub fn placeholder(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.placeholders = self.placeholders.set(name, value);
         self
     }
 
@@ -442,7 +454,12 @@ impl Migrator {
     }
 
     fn wish(&self) -> Wish<'_> {
-        Wish { policy: self.policy, environment: self.environment.as_deref(), target: self.target.as_ref() }
+        Wish {
+            policy: self.policy,
+            environment: self.environment.as_deref(),
+            target: self.target.as_ref(),
+            values: Some(&self.placeholders),
+        }
     }
 
     /// Checks what can be checked without a server.

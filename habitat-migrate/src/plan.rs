@@ -2,7 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use habitat_migrate_catalog::{Catalog, Kind, Migration, MigrationId, TransactionMode, Version};
+use habitat_migrate_catalog::{
+    Catalog, Kind, Location, Migration, MigrationId, Placeholders, Template, TransactionMode, Version,
+    normalise,
+};
 
 use crate::history::{End, History, Record, State};
 use crate::policy::{Changed, OutOfOrder, Policy};
@@ -14,7 +17,7 @@ mod refusal;
 mod tests;
 mod undo;
 
-pub(crate) use change::{Change, Link, Repair, repair};
+pub(crate) use change::{Change, Link, Repair, repair, stand};
 use compare::{compare, is_same};
 pub use refusal::{Refusal, Refusals};
 pub(crate) use undo::{Undo, undo};
@@ -26,6 +29,7 @@ pub struct Plan<'c> {
     present: usize,
     newer: Vec<MigrationId>,
     elsewhere: Vec<&'c Migration>,
+    stands: Vec<&'c Migration>,
 }
 
 /// What is wanted of a plan.
@@ -36,6 +40,8 @@ pub(crate) struct Wish<'a> {
     pub(crate) environment: Option<&'a str>,
     /// Where to stop: nothing is applied that this one does not need.
     pub(crate) target: Option<&'a MigrationId>,
+    /// The values of placeholders.
+    pub(crate) values: Option<&'a Placeholders>,
 }
 
 impl<'c> Plan<'c> {
@@ -53,14 +59,20 @@ impl<'c> Plan<'c> {
         let environment = environment(history, wish.environment, &mut refusals);
         let newer = compare(catalog, history, wish.policy, &mut refusals);
         let mut planner = Planner::new(history, wish.policy);
-        let mut plan = Self { steps: Vec::new(), present: 0, newer, elsewhere: Vec::new() };
+        let mut plan =
+            Self { steps: Vec::new(), present: 0, newer, elsewhere: Vec::new(), stands: Vec::new() };
         let wanted = wish.target.map(|target| within(catalog, target, &mut refusals));
         for migration in catalog.migrations() {
             if planner.is_present(migration) {
                 plan.present += 1;
+            } else if planner.has_all_that_it_replaces(migration, &mut refusals) {
+                plan.present += 1;
+                plan.stands.push(migration);
+                planner.done.insert(migration.id().clone());
             } else if !migration.is_for(environment) {
                 plan.elsewhere.push(migration);
             } else if wanted.as_ref().is_none_or(|wanted| wanted.contains(migration.id())) {
+                unfilled(migration, wish.values, &mut refusals);
                 plan.steps.push(planner.step(migration, &mut refusals));
             }
         }
@@ -85,6 +97,11 @@ impl<'c> Plan<'c> {
     /// The migrations that this database does not get, because they are for other environments.
     pub fn elsewhere(&self) -> impl ExactSizeIterator<Item = &'c Migration> {
         self.elsewhere.iter().copied()
+    }
+
+    /// The migrations that stand for applied ones, which they replace: they count as applied.
+    pub(crate) fn stands(&self) -> &[&'c Migration] {
+        &self.stands
     }
 
     pub(crate) fn into_steps(self) -> Vec<Step<'c>> {
@@ -136,6 +153,18 @@ impl<'h> Planner<'h> {
         }
     }
 
+    /// Whether a migration stands for others that are all applied.
+    fn has_all_that_it_replaces(&self, migration: &Migration, refusals: &mut Vec<Refusal>) -> bool {
+        let replaced = replaced(migration);
+        let (there, lacking): (Vec<MigrationId>, Vec<MigrationId>) =
+            replaced.partition(|id| self.applied.contains_key(id));
+        if !there.is_empty() && !lacking.is_empty() {
+            refusals.push(Refusal::PartlyReplaced { migration: migration.id().clone(), lacking });
+            return false;
+        }
+        !there.is_empty()
+    }
+
     fn step<'c>(&mut self, migration: &'c Migration, refusals: &mut Vec<Refusal>) -> Step<'c> {
         if migration.is_ordered() && self.policy.out_of_order == OutOfOrder::Refuse {
             if let Some(after) = self.highest.get(migration.context()).filter(|v| **v > migration.version()) {
@@ -159,6 +188,35 @@ impl<'h> Planner<'h> {
         end.ordinal += 1;
         end.digest = end.digest.with(migration.context(), migration.version().as_str(), &checksum);
         *end
+    }
+}
+
+/// What a migration stands for.
+pub(crate) fn replaced(migration: &Migration) -> impl Iterator<Item = MigrationId> {
+    let id = |version: &Version| MigrationId::new(migration.context().to_owned(), version.clone());
+    migration.settings().replaces.iter().map(id)
+}
+
+/// Refuses a migration whose placeholders lack a value, or have one that does not fit.
+fn unfilled(migration: &Migration, values: Option<&Placeholders>, refusals: &mut Vec<Refusal>) {
+    let names = &migration.settings().placeholders;
+    if names.is_empty() {
+        return;
+    }
+    let none = Placeholders::default();
+    let scripts =
+        [(Some(migration.script()), "up"), (migration.down(), "down"), (migration.verify(), "verify")];
+    for (script, role) in scripts.into_iter().filter_map(|(script, role)| Some((script?, role))) {
+        let text = normalise(script);
+        let Err(errors) = Template::of(&text, names).render(values.unwrap_or(&none)) else { continue };
+        let path = if role == "up" { migration.path().to_owned() } else { beside(migration.path(), role) };
+        for error in errors {
+            let place = Location::at(&text, error.offset());
+            refusals.push(Refusal::Placeholder {
+                path: format!("{path}:{}:{}", place.line(), place.column()),
+                what: error.to_string(),
+            });
+        }
     }
 }
 

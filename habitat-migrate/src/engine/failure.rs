@@ -1,6 +1,6 @@
 //! Finds out what failed, where, and what was kept.
 
-use habitat_migrate_catalog::{Excerpt, normalise, statements};
+use habitat_migrate_catalog::statements;
 
 use super::apply::{Batch, pieces};
 use super::job::Job;
@@ -95,8 +95,7 @@ impl<C: Client> Batch<'_, '_, C> {
         }
         if error.code == "55P03" {
             let reply = self.run.session.run(blockers::QUERY).await?;
-            let script =
-                self.jobs.get(self.committed).map(|job| job.script().into_owned()).unwrap_or_default();
+            let script = self.jobs.get(self.committed).map(|job| job.script().to_owned()).unwrap_or_default();
             aftermath.blockers = reply.rows("blocker").filter_map(blockers::read).collect();
             aftermath.blockers.retain(|blocker| blockers::concerns(blocker, &script));
         }
@@ -126,15 +125,16 @@ impl<C: Client> Batch<'_, '_, C> {
         if failing == self.committed && self.run.retries.take(&error, &id, &aftermath.blockers) {
             return Ok(Outcome::Again);
         }
-        let verify = job.verify().map(normalise).unwrap_or_default();
         let (path, place) = match text {
             Text::Engine | Text::Session => return Err(self.refused(error, &aftermath)),
             Text::Migration if place.is_none() && self.is_about_tracker(&error, &aftermath) => {
                 return Err(self.refused(error, &aftermath));
             }
             Text::Migration => (path, None),
-            Text::Script(offset) => (path, Some(Excerpt::at(&job.script(), offset))),
-            Text::Verify(offset) => (beside(&path, "verify"), Some(Excerpt::at(&verify, offset))),
+            Text::Script(offset) => (path, Some(job.script().excerpt(offset))),
+            Text::Verify(offset) => {
+                (beside(&path, "verify"), job.verify().map(|verify| verify.excerpt(offset)))
+            }
         };
         let attempts = self.run.retries.made(&id);
         let undoing = matches!(job, Job::Undo(_));
@@ -208,7 +208,7 @@ impl<C: Client> Batch<'_, '_, C> {
         message.push(0, Text::Session, &self.settings.restore());
         self.run.session.run(message.sql()).await.ok()?;
         message.clear();
-        verify::push(&mut message, self.committed, job.verify()?, self.run.goal.limits);
+        verify::push(&mut message, self.committed, &job.verify()?, self.run.goal.limits);
         for (place, text) in message.texts() {
             match self.again(text, error).await {
                 Again::Passed => {}

@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use habitat_migrate_catalog::{MigrationId, Settings, normalise};
+use habitat_migrate_catalog::{MigrationId, Placeholders, Settings};
 
+use super::script::{Filling, Script};
 use crate::history::{Record, State};
 use crate::plan::{Step, Undo};
 use crate::tracker::{Mark, Tracker};
@@ -13,7 +14,7 @@ use crate::tracker::{Mark, Tracker};
 #[derive(Clone, Debug)]
 pub(super) enum Job<'a> {
     /// It is applied, verified and recorded.
-    Apply(Step<'a>),
+    Apply(Step<'a>, Option<&'a Placeholders>),
     /// Its down script runs, and its record goes.
     Undo(Box<Undo<'a>>),
 }
@@ -32,7 +33,7 @@ impl<'a> Job<'a> {
 
     pub(super) fn id(&self) -> &MigrationId {
         match self {
-            Self::Apply(step) => step.migration.id(),
+            Self::Apply(step, _) => step.migration.id(),
             Self::Undo(undo) => &undo.id,
         }
     }
@@ -40,31 +41,48 @@ impl<'a> Job<'a> {
     /// The file of the script.
     pub(super) fn path(&self) -> Cow<'_, str> {
         match self {
-            Self::Apply(step) => step.migration.path().into(),
+            Self::Apply(step, _) => step.migration.path().into(),
             Self::Undo(undo) => undo.path.as_str().into(),
         }
     }
 
     /// The script, as it is sent.
-    pub(super) fn script(&self) -> Cow<'_, str> {
+    pub(super) fn script(&self) -> Script<'_> {
         match self {
-            Self::Apply(step) => normalise(step.migration.script()),
-            Self::Undo(undo) => normalise(&undo.script),
+            Self::Apply(step, _) => Script::new(step.migration.script(), self.filling()),
+            Self::Undo(undo) => Script::new(&undo.script, self.filling()),
+        }
+    }
+
+    fn filling(&self) -> Filling<'_> {
+        match self {
+            Self::Apply(step, values) => {
+                Filling { names: &step.migration.settings().placeholders, values: *values }
+            }
+            Self::Undo(_) => Filling::NONE,
         }
     }
 
     /// The way in which the script runs.
     pub(super) fn settings(&self) -> &Settings {
         match self {
-            Self::Apply(step) => step.migration.settings(),
+            Self::Apply(step, _) => step.migration.settings(),
             Self::Undo(undo) => &undo.settings,
         }
     }
 
     /// What must hold before it commits.
-    pub(super) fn verify(&self) -> Option<&'a str> {
+    pub(super) fn verify(&self) -> Option<Script<'_>> {
         match self {
-            Self::Apply(step) => step.migration.verify(),
+            Self::Apply(step, _) => step.migration.verify().map(|text| Script::new(text, self.filling())),
+            Self::Undo(_) => None,
+        }
+    }
+
+    /// The script that takes it back, as it is kept.
+    fn down(&self) -> Option<Script<'_>> {
+        match self {
+            Self::Apply(step, _) => step.migration.down().map(|text| Script::new(text, self.filling())),
             Self::Undo(_) => None,
         }
     }
@@ -72,7 +90,7 @@ impl<'a> Job<'a> {
     /// The statement that records that it is done; it fails if its transaction is not the one that it began in.
     pub(super) fn record(&self, tracker: &Tracker) -> String {
         match self {
-            Self::Apply(step) => tracker.record(step, Mark::Applied),
+            Self::Apply(step, _) => tracker.record(step, self.down().as_deref(), Mark::Applied),
             Self::Undo(undo) => tracker.forget(&undo.id, "rollback", None),
         }
     }
@@ -80,7 +98,7 @@ impl<'a> Job<'a> {
     /// The statement that records that its script has ended its own transaction.
     pub(super) fn interrupted(&self, tracker: &Tracker) -> Option<String> {
         match self {
-            Self::Apply(step) => Some(tracker.record(step, Mark::Interrupted)),
+            Self::Apply(step, _) => Some(tracker.record(step, self.down().as_deref(), Mark::Interrupted)),
             Self::Undo(_) => None,
         }
     }
@@ -89,7 +107,7 @@ impl<'a> Job<'a> {
     pub(super) fn is_done(&self, records: &HashMap<&MigrationId, &Record>) -> bool {
         let record = records.get(self.id());
         match self {
-            Self::Apply(step) => record.is_some_and(|record| {
+            Self::Apply(step, _) => record.is_some_and(|record| {
                 record.state() == State::Applied
                     && (!step.again || record.checksum() == step.migration.checksum().to_string())
             }),

@@ -108,7 +108,8 @@ impl<'a, C: Client> Run<'a, C> {
                 return Err(Cause::Unconfirmed { database: name });
             }
         }
-        undo(self.goal.catalog, history, undoing.rollback, undoing.redo).map_err(Cause::Refused)
+        let wish = self.goal.wish;
+        undo(self.goal.catalog, history, undoing.rollback, undoing.redo, wish).map_err(Cause::Refused)
     }
 
     /// The name of the database.

@@ -1,6 +1,8 @@
 //! Changes to the tracker that run no migration: repairs, baselines, adoption, squashed histories.
 
-use habitat_migrate_catalog::{Catalog, Digest, MigrationId, Version};
+use std::collections::{HashMap, HashSet};
+
+use habitat_migrate_catalog::{Catalog, Digest, Migration, MigrationId, Version};
 
 use super::{Planner, Refusal, Refusals, Step};
 use crate::history::{History, Record, State};
@@ -148,6 +150,38 @@ fn record<'c>(
         changes.push(Change::Record { step, event, deployed: Deployed::default(), why: why.to_owned() });
     }
     Ok(changes)
+}
+
+/// Lets migrations stand for those that they replace, whose records stay, outside of the order.
+pub(crate) fn stand<'c>(history: &History, stands: &[&'c Migration]) -> Vec<Change<'c>> {
+    let mut changes = Vec::new();
+    let mut orders: HashMap<&str, Vec<(&Version, String)>> = HashMap::new();
+    for migration in stands {
+        let context = migration.context();
+        let gone: HashSet<MigrationId> = super::replaced(migration).collect();
+        let rows = orders.entry(context).or_insert_with(|| in_order(history, context));
+        let first = rows.iter().position(|(version, _)| gone.iter().any(|id| id.version() == *version));
+        rows.insert(first.unwrap_or(rows.len()), (migration.version(), migration.checksum().to_string()));
+        rows.retain(|(version, _)| !gone.iter().any(|id| id.version() == *version));
+        let step = Step { migration, link: None, again: false };
+        let why = "it stands for migrations that are applied".to_owned();
+        changes.push(Change::Record { step, event: "replace", deployed: Deployed::default(), why });
+        let by = migration.id();
+        changes.extend(super::replaced(migration).map(|id| Change::Replace { id, by: by.clone() }));
+    }
+    for (context, rows) in orders {
+        let links = links(context, rows.into_iter());
+        changes.push(Change::Order { context: context.to_owned(), from: 1, links });
+    }
+    changes
+}
+
+/// The records of a context, in their order.
+fn in_order<'h>(history: &'h History, context: &str) -> Vec<(&'h Version, String)> {
+    let mut records: Vec<&Record> =
+        history.records().iter().filter(|r| r.id().context() == context && r.ordinal.is_some()).collect();
+    records.sort_by_key(|record| record.ordinal);
+    records.into_iter().map(|record| (record.id().version(), record.checksum().to_owned())).collect()
 }
 
 /// Puts the records of a context in order from the place of `id` on; nothing where it has no place.

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use habitat_migrate_catalog::{Catalog, Compatibility, Kind, Migration, MigrationId, Version};
 
-use super::Refusal;
+use super::{Refusal, replaced};
 use crate::history::{History, State};
 use crate::policy::{Changed, Missing, NewerDatabase, Policy};
 
@@ -23,11 +23,16 @@ pub(super) fn compare(
         *version = (*version).max(migration.version());
     }
     let settled = settled(catalog, history);
+    let replaced: HashSet<MigrationId> = catalog.migrations().iter().flat_map(replaced).collect();
     let mut newer = Vec::new();
     for record in history.records() {
         let id = record.id();
         // A context that the catalog does not have belongs to another program.
         let Some(last) = last.get(id.context()) else { continue };
+        // Another migration stands for it, or will.
+        if record.state() == State::Replaced || replaced.contains(id) {
+            continue;
+        }
         if record.state() == State::Interrupted {
             refusals.push(Refusal::Interrupted { migration: id.clone() });
         }

@@ -99,6 +99,13 @@ pub enum Refusal {
         /// The server's major version.
         server: u32,
     },
+    /// A placeholder has no value, or one that does not fit.
+    Placeholder {
+        /// The file, with line and column.
+        path: String,
+        /// What is wrong.
+        what: String,
+    },
     /// A migration is recorded already.
     Recorded {
         /// Which one.
@@ -170,6 +177,7 @@ impl Refusal {
             Self::NoDown { known: false, .. } => "roll back with the program that applied it",
             Self::Lacking { .. } => "install it on the server, or use a server that has it; nothing has run",
             Self::Unknown { .. } => "use the program that has it; versions are written as `plan` lists them",
+            Self::Placeholder { .. } => "give its value with `Migrator::placeholder`",
             Self::Recorded { .. } => {
                 "a baseline is for a database without a history, and one record is enough"
             }
@@ -226,6 +234,7 @@ impl fmt::Display for Refusal {
                 write!(f, "{migration} needs {need}, and the server (PostgreSQL {server}) has it not")
             }
             Self::Unknown { migration } => write!(f, "{migration} is not in this program"),
+            Self::Placeholder { path, what } => write!(f, "{path}: {what}"),
             Self::Recorded { migration } => write!(f, "{migration} is recorded already"),
             Self::NotRecorded { migration } => write!(f, "{migration} is not recorded"),
             Self::PartlyReplaced { migration, lacking } => {

@@ -3,9 +3,11 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use habitat_migrate_catalog::{Catalog, MigrationId, Settings, TransactionMode};
+use habitat_migrate_catalog::{
+    Catalog, Migration, MigrationId, Settings, Template, TransactionMode, normalise,
+};
 
-use super::{Refusal, Refusals};
+use super::{Refusal, Refusals, Wish, unfilled};
 use crate::history::{History, Record, State};
 use crate::policy::Rollback;
 
@@ -31,6 +33,7 @@ pub(crate) fn undo<'c>(
     history: &History,
     rollback: &Rollback,
     redo: bool,
+    wish: Wish<'_>,
 ) -> Result<Vec<Undo<'c>>, Refusals> {
     let mut refusals = Vec::new();
     let ours: HashSet<&str> = catalog.contexts().iter().map(|context| context.name()).collect();
@@ -46,7 +49,7 @@ pub(crate) fn undo<'c>(
         let migration = catalog.get(id.context(), id.version());
         let script = match (&record.down, migration.and_then(|migration| migration.down())) {
             (Some(recorded), _) => Some(Cow::Owned(recorded.clone())),
-            (None, Some(own)) => Some(Cow::Borrowed(own)),
+            (None, Some(own)) => Some(filled(own, migration, wish, &mut refusals)),
             (None, None) => None,
         };
         if record.state() == State::Interrupted {
@@ -70,6 +73,25 @@ pub(crate) fn undo<'c>(
         steps.push(Undo { id: id.clone(), path, script, settings });
     }
     if refusals.is_empty() { Ok(steps) } else { Err(Refusals::new(refusals)) }
+}
+
+/// A script of the catalog with the values of its placeholders.
+fn filled<'c>(
+    script: &'c str,
+    migration: Option<&Migration>,
+    wish: Wish<'_>,
+    refusals: &mut Vec<Refusal>,
+) -> Cow<'c, str> {
+    let Some(migration) = migration.filter(|m| !m.settings().placeholders.is_empty()) else {
+        return script.into();
+    };
+    unfilled(migration, wish.values, refusals);
+    let text = normalise(script);
+    let rendered = wish.values.and_then(|values| {
+        let rendered = Template::of(&text, &migration.settings().placeholders).render(values).ok()?;
+        Some(rendered.text().to_owned())
+    });
+    rendered.map_or(script.into(), Cow::Owned)
 }
 
 fn is_repeatable(record: &Record) -> bool {

@@ -13,7 +13,7 @@ impl Tracker {
         let table = &self.table;
         match change {
             Change::Record { step, event, deployed, why } => {
-                let mut sql = self.record(step, Mark::Applied);
+                let mut sql = self.record(step, step.migration.down(), Mark::Applied);
                 let id = step.migration.id();
                 let mut known = vec!["execution_time = pg_catalog.make_interval()".to_owned()];
                 known.extend(

@@ -17,7 +17,7 @@ pub(crate) enum Mark {
 }
 
 impl Tracker {
-    /// Records a migration. Whoever comes second fails on a unique key.
+    /// Records a migration, with the script that takes it back. Whoever comes second fails on a unique key.
     ///
     /// It is one INSERT of a row and no more, since that is most of what a small migration costs besides itself: how long it took,
     /// and its row in the log, come with [`Tracker::settle`].
@@ -25,7 +25,7 @@ impl Tracker {
     /// The engine's transactions are DEFERRABLE, which means nothing at their level of isolation; a transaction that a script begins
     /// is not, so that `ENDED`, which is no number, is what the server complains about.
     /// <https://www.postgresql.org/docs/current/sql-set-transaction.html>
-    pub(crate) fn record(&self, step: &Step<'_>, mark: Mark) -> String {
+    pub(crate) fn record(&self, step: &Step<'_>, down: Option<&str>, mark: Mark) -> String {
         let migration = step.migration;
         let state = match mark {
             Mark::Interrupted => "'interrupted'".to_owned(),
@@ -42,7 +42,7 @@ impl Tracker {
                 (link.ordinal.to_string(), follows, format!("'{}'", link.digest))
             }
         };
-        let down = migration.down().map_or("NULL".to_owned(), |down| Literal(down).to_string());
+        let down = down.map_or("NULL".to_owned(), |down| Literal(down).to_string());
         let insert = format!(
             "INSERT INTO {table} (version, description, context, deployed_at, deployed_by, state, checksum, breaking, \
              ordinal, follows, digest, down) VALUES ({version}, {description}, {context}, pg_catalog.clock_timestamp(), \
