@@ -206,7 +206,8 @@ impl<'a> Reader<'a> {
     }
 
     fn no_transaction(&mut self, offset: usize) {
-        if self.role == Role::Up {
+        // Other tools say it in each script; a down script may then run without one where its migration does not.
+        if self.role != Role::Verify {
             self.directives.settings.transaction = TransactionMode::None;
         } else {
             self.admits("transaction", offset);

@@ -124,7 +124,13 @@ fn a_slip_is_told_from_a_title() {
 #[test]
 fn down_and_verify_scripts_declare_roles_and_timeouts_only() {
     assert!(read_as("-- habitat: role a\n-- habitat: lock-timeout 1s\nSELECT 1", Role::Verify).1.is_empty());
-    let (_, problems) = read_as("-- habitat: requires a:01_b\n-- no-transaction\nSELECT 1", Role::Down);
+    let (_, problems) = read_as("-- habitat: requires a:01_b\n-- no-transaction\nSELECT 1", Role::Verify);
     assert_eq!(problems.len(), 2);
-    assert!(problems[0].contains("a down script cannot declare `requires`"));
+    assert!(problems[0].contains("a verify script cannot declare `requires`"));
+}
+
+#[test]
+fn a_down_script_may_say_that_it_runs_without_a_transaction() {
+    let (directives, problems) = read_as("-- no-transaction\nDROP INDEX CONCURRENTLY i", Role::Down);
+    assert_eq!((directives.settings.transaction, problems.len()), (TransactionMode::None, 0));
 }

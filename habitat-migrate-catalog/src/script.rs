@@ -2,7 +2,6 @@
 
 use crate::command::{Command, Control};
 use crate::directive::Directives;
-use crate::encoding::decode;
 use crate::enumeration::early_uses;
 use crate::name::Role;
 use crate::statement::Scan;
@@ -20,8 +19,7 @@ pub(crate) struct Script {
 
 impl Script {
     /// Reads a script, and adds to `problems` whatever makes it one that cannot run.
-    pub(crate) fn read(path: &str, bytes: Vec<u8>, role: Role, problems: &mut Vec<Problem>) -> Option<Self> {
-        let text = decode(path, bytes).map_err(|problem| problems.push(problem)).ok()?;
+    pub(crate) fn read(path: &str, text: String, role: Role, problems: &mut Vec<Problem>) -> Option<Self> {
         let scan = match Scan::of(&text) {
             Ok(scan) => scan,
             Err(error) => {

@@ -4,7 +4,9 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use habitat_migrate_catalog::{Catalog, Directory, Loader, Migration, Problem, Problems, Source, SourceFile};
+use habitat_migrate_catalog::{
+    Catalog, Directory, Layout, Loader, Migration, Problem, Problems, Source, SourceFile,
+};
 use proc_macro2::Span;
 
 use crate::attr::{FolderRequest, Request};
@@ -134,6 +136,9 @@ impl Folder {
         if let Some(context) = &wanted.context {
             directory = directory.in_context(context.value());
         }
+        if let Some(layout) = wanted.layout {
+            directory = directory.in_layout(layout);
+        }
         let scripts = directory.files();
         Ok(Self { directory, scripts, path: text, shown, span })
     }
@@ -171,6 +176,10 @@ impl Source for Folder {
 
     fn prefix(&self) -> Cow<'_, str> {
         self.directory.prefix()
+    }
+
+    fn layout(&self) -> Option<Layout> {
+        Source::layout(&self.directory)
     }
 
     fn files(&self) -> Result<Vec<SourceFile>, Problems> {

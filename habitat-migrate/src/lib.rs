@@ -52,8 +52,8 @@ pub use error::{Error, ErrorKind, Result};
 pub use event::{Event, Holder};
 
 pub use habitat_migrate_catalog::{
-    Catalog, Checksum, Compatibility, Directory, Loader, Migration, MigrationId, Problem, Problems, Scripts,
-    Source, SourceFile, Version,
+    Catalog, Checksum, Compatibility, Directory, Layout, Loader, Migration, MigrationId, ParseLayoutError,
+    Problem, Problems, Scripts, Source, SourceFile, Version,
 };
 #[cfg(feature = "derive")]
 pub use habitat_migrate_macros::{Migrations, embed_migrations, migrate};
