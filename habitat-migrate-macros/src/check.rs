@@ -75,10 +75,12 @@ impl Loaded {
         for folder in folders {
             let mut names: Vec<String> = Vec::new();
             for file in folder.scripts.iter().flatten() {
-                let Ok(Ok(text)) = file.bytes().map(std::str::from_utf8) else { continue };
-                let path = folder.absolute(file.path());
-                files.insert(folder.shown(file.path()), ScriptFile { path, text: text.to_owned() });
                 names.push(file.path().to_owned());
+                let Ok(bytes) = file.bytes() else { continue };
+                // What is no text is no script, and watched all the same.
+                let text = std::str::from_utf8(bytes).unwrap_or_default().to_owned();
+                let path = folder.absolute(file.path());
+                files.insert(folder.shown(file.path()), ScriptFile { path, text });
             }
             names.sort();
             loaded.push(LoadedFolder { path: folder.path, files: names });

@@ -18,6 +18,7 @@ pub(crate) struct Sections {
 /// The up script is the file up to its down section; in the down script the lines before it are empty. Where
 /// a section runs without a transaction, its marker reads `-- no-transaction`.
 pub(crate) fn split(layout: Layout, path: &str, text: &str, problems: &mut Vec<Problem>) -> Option<Sections> {
+    let before = problems.len();
     let mut reader = Reader {
         layout,
         path,
@@ -28,12 +29,13 @@ pub(crate) fn split(layout: Layout, path: &str, text: &str, problems: &mut Vec<P
         ends: Vec::new(),
         bare: false,
         problems,
+        before,
     };
-    let before = reader.problems.len();
     for marker in markers(layout, text) {
         reader.take(&marker);
     }
     let sections = reader.sections();
+    // Which statements belong to which section is not known where a marker is wrong.
     (problems.len() == before).then_some(sections).flatten()
 }
 
@@ -153,6 +155,8 @@ struct Reader<'a> {
     /// Whether the whole file runs without a transaction.
     bare: bool,
     problems: &'a mut Vec<Problem>,
+    /// How many problems there were before.
+    before: usize,
 }
 
 /// The line that begins a section.
@@ -221,14 +225,14 @@ impl Reader<'_> {
             )),
         };
         if let Some((message, help)) = fault {
-            self.problem(place, message, help);
+            return self.problem(place, message, help);
         }
         if let Some(open) = self.open.take() {
             self.unended(open);
         }
         let section = Section { line: marker.range.clone(), bare: self.options(marker) };
         let slot = if mark == Mark::Up { &mut self.up } else { &mut self.down };
-        slot.get_or_insert(section);
+        *slot = Some(section);
     }
 
     /// Whether the options behind dbmate's marker turn the transaction off.
@@ -279,7 +283,7 @@ impl Reader<'_> {
             self.unended(open);
         }
         let Some(up) = self.up.take() else {
-            if self.down.is_none() {
+            if self.problems.len() == self.before {
                 let marker = self.marker("up");
                 let help = format!(
                     "write `{marker}` before its statements; {} has it in each file of a migration",
