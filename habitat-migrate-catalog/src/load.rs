@@ -164,6 +164,15 @@ impl Files {
                 Some(mode) => script.check(mode, problems),
                 None => {}
             }
+            if mode == Some(TransactionMode::Wrapped)
+                && script.role() == Role::Down
+                && transaction == TransactionMode::None
+                && TransactionMode::of_down(TransactionMode::Wrapped, &script.text) != transaction
+            {
+                let message = "this down script runs without a transaction, its migration within one";
+                let help = "say it in the script too: begin it with a line `-- no-transaction`";
+                problems.push(Problem::new(&script.path, message).with_help(help));
+            }
             Some(Cow::Owned(script.text))
         });
         let mut node =

@@ -39,6 +39,11 @@ impl Script {
         Some(Self { path: path.to_owned(), text, directives, role, scan })
     }
 
+    /// What it is for.
+    pub(crate) fn role(&self) -> Role {
+        self.role
+    }
+
     /// Checks that its statements go with the way in which the migration runs.
     pub(crate) fn check(&self, mode: TransactionMode, problems: &mut Vec<Problem>) {
         // A verify script runs in a transaction in any case: what it does is rolled back.

@@ -99,6 +99,7 @@ impl SourceFile {
 pub struct Scripts {
     context: String,
     files: Vec<SourceFile>,
+    layout: Option<Layout>,
 }
 
 impl Scripts {
@@ -115,7 +116,14 @@ impl Scripts {
             };
             SourceFile::new(name, bytes)
         });
-        Self { context: context.into(), files: files.collect() }
+        Self { context: context.into(), files: files.collect(), layout: None }
+    }
+
+    /// Says how their files are named and what is in them, instead of having it recognised.
+    #[must_use]
+    pub fn in_layout(mut self, layout: Layout) -> Self {
+        self.layout = Some(layout);
+        self
     }
 }
 
@@ -130,6 +138,10 @@ impl Source for Scripts {
 
     fn prefix(&self) -> Cow<'_, str> {
         Cow::Borrowed(&self.context)
+    }
+
+    fn layout(&self) -> Option<Layout> {
+        self.layout
     }
 
     fn files(&self) -> Result<Vec<SourceFile>, Problems> {

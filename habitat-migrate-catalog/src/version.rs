@@ -28,7 +28,7 @@ impl Version {
         &self.0
     }
 
-    /// The number at its beginning, without leading zeros: `1`. Empty where there is no number.
+    /// The number at its beginning, or the first part of it, without leading zeros: `1`. Empty where there is no number.
     pub fn number(&self) -> &str {
         let digits = self.0.bytes().take_while(u8::is_ascii_digit).count();
         let number = self.0[..digits].trim_start_matches('0');

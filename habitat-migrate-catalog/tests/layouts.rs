@@ -335,8 +335,8 @@ fn a_folder_of_our_own_is_never_taken_for_anothers() {
         &["runs in a transaction already"],
     );
     contains(&problems(None, &[("01_a.sql", "VACUUM")]), &["VACUUM cannot run in a transaction"]);
-    let named = Scripts::new("app", [("01_a.sql", "-- migrate:up\nSELECT 1")]);
-    Loader::new().source(named).layout(Layout::Habitat).load().expect("a comment, if one says so");
+    let named = Scripts::new("app", [("01_a.sql", "-- migrate:up\nSELECT 1")]).in_layout(Layout::Habitat);
+    Loader::new().source(named).layout(Layout::Goose).load().expect("a comment, if the source says so");
 }
 
 #[test]
@@ -426,6 +426,15 @@ fn what_stands_beside_a_script_is_heard_or_refused() {
     contains(&problems(None, &lost), &["2_b/metadata.toml: this file belongs to no migration"]);
     let flyway = [("V1.0__a.sql", "SELECT 1"), ("V1.0__a.sql.conf", "encoding=latin1")];
     contains(&problems(None, &flyway), &["V1.0__a.sql.conf:1:1: this line is not understood"]);
+    let undo = [
+        ("V1.0__a.sql", "SELECT 1"),
+        ("U1.0__a.sql", "SELECT 2"),
+        ("U1.0__a.sql.conf", "executeInTransaction=false"),
+    ];
+    contains(
+        &problems(None, &undo),
+        &["U1.0__a.sql: this down script runs without a transaction", "-- no-transaction"],
+    );
     let rust = [("V1__a.sql", "SELECT 1"), ("V2__b.rs", "")];
     contains(&problems(None, &rust), &["V2__b.rs: this migration is written in Rust"]);
     let go = [("1_a.sql", "-- +goose Up\nSELECT 1;"), ("00002_b.go", ""), ("00002_b_test.go", "")];

@@ -173,6 +173,22 @@ proptest! {
     }
 
     #[test]
+    fn a_set_of_our_own_names_is_never_taken_for_anothers(
+        names in prop::collection::vec("([a-c]/)?([0-9]{1,2}_|R__)[a-cVU_-]{1,3}([.](down|verify))?[.]sql", 1..5),
+        texts in prop::collection::vec(text(), 5),
+    ) {
+        // A script of ours does not speak to dbmate or goose.
+        let silent = |text: String| text.replace("migrate:", "").replace("+goose", "");
+        let files: Vec<_> = names.into_iter().zip(texts).map(|(name, text)| (name, silent(text).into_bytes())).collect();
+        let shown = |loader: Loader<'_>| match loader.load() {
+            Ok(catalog) => format!("{:?}", catalog.migrations()),
+            Err(problems) => problems.render(),
+        };
+        let recognised = shown(Loader::new().source(Files(files.clone())));
+        prop_assert_eq!(recognised, shown(Loader::new().source(Files(files)).layout(Layout::Habitat)));
+    }
+
+    #[test]
     fn sections_keep_the_lines_of_their_file(up in sql(), down in sql(), goose in any::<bool>()) {
         let (first, second, layout) = match goose {
             true => ("-- +goose Up\n", "\n-- +goose Down\n", Layout::Goose),

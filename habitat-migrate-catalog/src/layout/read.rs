@@ -69,12 +69,11 @@ fn script(
     if layout.is_foreign() && role == Role::Down && is_empty(&text) {
         return None;
     }
-    let wrapped =
-        transaction == TransactionMode::Wrapped && Settings::of_script(&text).transaction == transaction;
-    let text = match unwrapped(&text) {
-        Some(unwrapped) if wrapped && layout.may_be_unwrapped() && role != Role::Verify => unwrapped,
-        _ => text,
-    };
+    let may_be_unwrapped = layout.may_be_unwrapped()
+        && role != Role::Verify
+        && transaction == TransactionMode::Wrapped
+        && Settings::of_script(&text).transaction == TransactionMode::Wrapped;
+    let text = if may_be_unwrapped { unwrapped(&text).unwrap_or(text) } else { text };
     let alone = layout.is_foreign() && role != Role::Verify && runs_alone(&text);
     let script = Script::read(path, text, role, problems)?;
     if layout == Layout::Flyway {
