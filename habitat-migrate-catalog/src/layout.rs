@@ -40,7 +40,7 @@ use wrapping::{is_empty, runs_alone, unwrapped};
 /// | `Habitat` | `01_name.sql` | `01_name.down.sql` | `-- habitat: transaction none` |
 /// | `Sqlx` | `1_name.sql`, `1_name.up.sql` | `1_name.down.sql` | `-- no-transaction` |
 /// | `GolangMigrate` | `000001_name.up.sql` | `000001_name.down.sql` | a script of nothing else |
-/// | `Refinery` | `V1__name.sql`, `U1__name.sql` | none | none |
+/// | `Refinery` | `V1__name.sql`, `U1__name.sql` | `V1__name.down.sql`, which refinery does not read | `-- no-transaction` |
 /// | `Flyway` | `V1.2__name.sql`, `V1_2__name.sql` | `U1.2__name.sql` | `V1.2__name.sql.conf`, a script of nothing else |
 /// | `Diesel` | `2024-01-31-000000_name/up.sql` | `…/down.sql` | `…/metadata.toml` |
 /// | `Dbmate` | `1_name.sql` below `-- migrate:up` | below `-- migrate:down` | `transaction:false` behind either |

@@ -216,6 +216,30 @@ fn a_change_of_the_down_section_leaves_the_checksum() {
 }
 
 #[test]
+fn a_section_without_a_transaction_says_so_in_its_script() {
+    let modes = |text: &'static str| {
+        let catalog = Catalog::from_scripts("app", [("1_a.sql", text)]).expect("a good file");
+        let migration = &catalog.migrations()[0];
+        (migration.settings().transaction, migration.down_transaction())
+    };
+    use TransactionMode::{None, Wrapped};
+    let (up, down) = ("SELECT 1;\n", "SELECT 2;\n");
+    assert_eq!(modes("-- migrate:up\nSELECT 1;\n-- migrate:down\nSELECT 2;\n"), (Wrapped, Wrapped));
+    assert_eq!(
+        modes("-- migrate:up\nSELECT 1;\n-- migrate:down transaction:false\nSELECT 2;"),
+        (Wrapped, None)
+    );
+    assert_eq!(modes("-- migrate:up transaction:false\nSELECT 1;\n-- migrate:down\nSELECT 2;"), (None, None));
+    assert_eq!(
+        modes("-- +goose Up\nSELECT 1;\n-- +goose NO TRANSACTION\n-- +goose Down\nSELECT 2;"),
+        (None, None)
+    );
+    let sqlx = [("1_a.up.sql", up.to_owned()), ("1_a.down.sql", format!("-- no-transaction\n{down}"))];
+    let catalog = Catalog::from_scripts("app", sqlx).expect("a good set");
+    assert_eq!(catalog.migrations()[0].down_transaction(), None);
+}
+
+#[test]
 fn directives_and_verify_scripts_work_in_every_layout() {
     let text = "-- habitat: role owner\n-- migrate:up\nSELECT 1;\n-- migrate:down\nSELECT 2;";
     let catalog = Catalog::from_scripts(
@@ -244,6 +268,14 @@ fn a_down_script_belongs_to_its_migration_by_number() {
     let files = [("V1__create.sql", "SELECT 1"), ("U1__drop_it.sql", "SELECT 2")];
     let catalog = Catalog::from_scripts("app", files).expect("flyway's");
     assert_eq!(catalog.migrations()[0].down(), Some("SELECT 2"));
+}
+
+#[test]
+fn a_set_of_refinery_may_get_down_scripts() {
+    let files = [("V1__create.sql", "SELECT 1"), ("V1__create.down.sql", "SELECT 2")];
+    let catalog = Catalog::from_scripts("app", files).expect("refinery's");
+    assert_eq!(catalog.migrations()[0].down(), Some("SELECT 2"));
+    contains(&problems(Some(Layout::Flyway), &files), &["V1__create.down.sql: ", "what undoes it with U"]);
 }
 
 #[test]

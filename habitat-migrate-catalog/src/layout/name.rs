@@ -94,7 +94,12 @@ fn prefixed(layout: Layout, stem: &str) -> Result<Parsed, BadName> {
     }
     // In refinery U is a migration that may come late; in Flyway it undoes.
     let undoes = prefix == 'U' && layout == Layout::Flyway;
-    let allowed: &[Role] = if undoes { &[] } else { &[Role::Verify] };
+    let allowed: &[Role] = match layout {
+        _ if undoes => &[],
+        Layout::Flyway => &[Role::Verify],
+        // refinery itself undoes nothing and passes such a file by.
+        _ => &[Role::Down, Role::Verify],
+    };
     let (rest, role) = ending(layout, rest, allowed)?;
     let role = if undoes { Role::Down } else { role };
     match cleaned(rest) {
