@@ -6,7 +6,7 @@ use crate::name::Role;
 use crate::order::{Indices, order};
 use crate::squash::replaced;
 use crate::suggestion::nearest;
-use crate::{Kind, Migration, MigrationId, Problem, Version};
+use crate::{Kind, Layout, Migration, MigrationId, Problem, Version};
 
 /// One migration among the others.
 pub(crate) struct Node {
@@ -102,8 +102,9 @@ impl Graph {
     /// The migration that a script without one is nearest to.
     pub(crate) fn nearest(&self, id: &MigrationId) -> Option<&Version> {
         let versions = || self.versions(id.context());
-        let number = id.version().number();
-        versions().find(|version| !number.is_empty() && version.number() == number).or_else(|| {
+        let same = |version: &&Version| version.compare_numbers(id.version()).is_eq();
+        let numbered = !id.version().number().is_empty();
+        versions().find(|version| numbered && same(version)).or_else(|| {
             let meant = nearest(id.version().as_str(), versions().map(Version::as_str))?;
             versions().find(|version| version.as_str() == meant)
         })
@@ -252,14 +253,17 @@ fn same_number(one: &Node, other: &Node) -> bool {
     a.context() == b.context()
         && one.kind == other.kind
         && match one.kind {
-            Kind::Versioned => a.version().number() == b.version().number(),
+            Kind::Versioned => a.version().compare_numbers(b.version()).is_eq(),
             Kind::Repeatable => a.version() == b.version(),
         }
 }
 
 fn duplicate(one: &Node, other: &Node) -> Problem {
     let context = one.id.context();
-    let number = one.id.version().number();
+    let number = match one.id.version().digits() {
+        several if several.contains('.') => several,
+        _ => one.id.version().number(),
+    };
     let (message, help) = if one.id == other.id {
         let help =
             "a context has each version once, from whichever source; remove or rename one of the files";
@@ -275,11 +279,12 @@ fn duplicate(one: &Node, other: &Node) -> Problem {
 }
 
 /// A down or verify script whose migration does not exist.
-pub(crate) fn orphan(graph: &Graph, id: &MigrationId, role: Role, path: &str) -> Problem {
-    let suffix = if role == Role::Down { "down" } else { "verify" };
+pub(crate) fn orphan(graph: &Graph, id: &MigrationId, role: Role, path: &str, layout: Layout) -> Problem {
     let help = match graph.nearest(id) {
-        Some(meant) => format!("did you mean `{meant}.{suffix}.sql`?"),
-        None => format!("its migration would be `{}.sql` in the same folder", id.version()),
+        Some(meant) => format!("did you mean `{}`?", layout.file_of(meant, role)),
+        None => {
+            format!("its migration would be `{}` in the same folder", layout.file_of(id.version(), Role::Up))
+        }
     };
     Problem::new(path, format!("this {} belongs to no migration: there is no {id}", role.noun()))
         .with_help(help)

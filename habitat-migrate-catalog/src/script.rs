@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 
 use crate::command::{Command, Control};
 use crate::directive::Directives;
-use crate::encoding::decode;
 use crate::enumeration::Additions;
 use crate::name::Role;
 use crate::slot::{Slot, Slots};
@@ -20,13 +19,13 @@ pub(crate) struct Script {
     pub(crate) text: String,
     pub(crate) directives: Directives,
     role: Role,
+    mode: TransactionMode,
     scan: Scan,
 }
 
 impl Script {
     /// Reads a script, and adds to `problems` whatever makes it one that cannot run.
-    pub(crate) fn read(path: &str, bytes: Vec<u8>, role: Role, problems: &mut Vec<Problem>) -> Option<Self> {
-        let text = decode(path, bytes).map_err(|problem| problems.push(problem)).ok()?;
+    pub(crate) fn read(path: &str, text: String, role: Role, problems: &mut Vec<Problem>) -> Option<Self> {
         let scan = match Scan::of(&text) {
             Ok(scan) => scan,
             Err(error) => {
@@ -43,14 +42,19 @@ impl Script {
         }
         let directives = Directives::read(path, &text, &scan, role, problems);
         psql::report(path, &text, &scan, problems);
-        Some(Self { path: path.to_owned(), text, directives, role, scan })
+        let mode = directives.settings.transaction;
+        Some(Self { path: path.to_owned(), text, directives, role, mode, scan })
+    }
+
+    /// This script, run in the way that its layout says.
+    pub(crate) fn run_by(self, mode: TransactionMode) -> Self {
+        Self { mode, ..self }
     }
 
     /// How its statements are committed.
-    fn mode(&self) -> TransactionMode {
+    pub(crate) fn mode(&self) -> TransactionMode {
         match self.role {
-            // A down script speaks for itself: who runs it may not have the migration.
-            Role::Up | Role::Down => self.directives.settings.transaction,
+            Role::Up | Role::Down => self.mode,
             // It runs in a transaction in any case: what it does is rolled back.
             Role::Verify => TransactionMode::Wrapped,
         }

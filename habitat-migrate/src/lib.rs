@@ -55,8 +55,9 @@ pub use event::{Blocker, Event, Holder};
 pub use finding::Finding;
 
 pub use habitat_migrate_catalog::{
-    Catalog, Checksum, Compatibility, Directory, Loader, Migration, MigrationId, PlaceholderError,
-    Placeholders, Problem, Problems, Rendered, Scripts, Source, SourceFile, Template, Version,
+    Catalog, Checksum, Compatibility, Directory, Layout, Loader, Migration, MigrationId, ParseLayoutError,
+    PlaceholderError, Placeholders, Problem, Problems, Rendered, Scripts, Source, SourceFile, Template,
+    Version,
 };
 #[cfg(feature = "derive")]
 pub use habitat_migrate_macros::{Migrations, embed_migrations, migrate};

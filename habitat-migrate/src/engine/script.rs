@@ -38,7 +38,6 @@ impl<'a> Script<'a> {
         Self { file, text, filling }
     }
 
-
     /// The place in the file that a byte of the text comes from.
     pub(super) fn excerpt(&self, offset: usize) -> Excerpt {
         let values = self.filling.values.filter(|_| !self.filling.names.is_empty());

@@ -67,7 +67,7 @@ pub(crate) fn undo<'c>(
             None => format!("{id} (the down script that the tracker keeps)"),
         };
         let settings = Settings::of_script(&script);
-        if settings.transaction == TransactionMode::None {
+        if TransactionMode::of_down(&script) == TransactionMode::None {
             refusals.push(Refusal::Unsupported { path: path.clone(), what: "runs without a transaction" });
         }
         steps.push(Undo { id: id.clone(), path, script, settings });
