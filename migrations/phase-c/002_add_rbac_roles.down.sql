@@ -7,9 +7,8 @@ DROP TABLE public.role_permissions;
 DROP TABLE public.permissions;
 DROP TABLE public.role_hierarchy;
 
-ALTER TABLE public.users ALTER COLUMN role DROP DEFAULT;
-ALTER TABLE public.users ALTER COLUMN role TYPE varchar(20)
-    USING CASE WHEN role >= 'ADMIN' THEN 'admin' ELSE 'viewer' END;
-ALTER TABLE public.users ALTER COLUMN role SET DEFAULT 'viewer';
+ALTER TABLE public.users
+    ALTER COLUMN role TYPE varchar(20) USING CASE WHEN role >= 'ADMIN' THEN 'admin' ELSE 'viewer' END,
+    ALTER COLUMN role SET DEFAULT 'viewer';
 
 DROP TYPE public.user_role_enum;

@@ -1,4 +1,4 @@
-//! Phase C of the cockpit's runbook: what each of its migrations does, to the rows that are there and from then on.
+//! Phase C of the cockpit's runbook: what each migration does to the rows that are there, and from then on.
 
 mod faults;
 #[path = "../support/lifecycle.rs"]
@@ -70,12 +70,12 @@ fn a_program_that_knows_nothing_of_tenants_still_inserts_companies_and_users() {
             "INSERT INTO companies (id, name) VALUES ('c1000000-0000-4000-8000-000000000001', 'acme gmbh'),
                                                      ('c1000000-0000-4000-8000-000000000002', '!!!'),
                                                      ('c1000000-0000-4000-8000-000000000003', '???');
-             INSERT INTO users (company_id, email) VALUES ('c1000000-0000-4000-8000-000000000001', 'fay@acme');",
+             INSERT INTO users (company_id, email)
+             VALUES ('c1000000-0000-4000-8000-000000000001', 'fay@acme');",
         )
         .unwrap();
-    let slugs = "SELECT string_agg(slug, ' ' ORDER BY id) FROM companies WHERE id >= 'c1'::text::uuid";
-    let slugs = slugs.replace("'c1'::text::uuid", "'c1000000-0000-4000-8000-000000000000'");
-    assert_eq!(value::<String>(&mut client, &slugs), "acme-gmbh-3 company-2 company-3");
+    let slugs = "SELECT string_agg(slug, ' ' ORDER BY id) FROM companies WHERE id::text LIKE 'c1%'";
+    assert_eq!(value::<String>(&mut client, slugs), "acme-gmbh-3 company-2 company-3");
     let user = "SELECT role || ' ' || allowed_tenants::text FROM users WHERE email = 'fay@acme'";
     assert_eq!(value::<String>(&mut client, user), "VIEWER {c1000000-0000-4000-8000-000000000001}");
     refused(&mut client, "UPDATE companies SET slug = NULL", "23502");
@@ -102,7 +102,8 @@ fn roles_that_are_new_become_lower_ones_when_they_go() {
     let (_database, mut client) = migrated();
     let catalog = set(FOLDER);
     let promote = format!(
-        "UPDATE users SET role = 'SUPER_ADMIN' WHERE id = '{ADA}'; UPDATE users SET role = 'MANAGER' WHERE id = '{BOB}'"
+        "UPDATE users SET role = 'SUPER_ADMIN' WHERE id = '{ADA}';
+         UPDATE users SET role = 'MANAGER' WHERE id = '{BOB}'"
     );
     client.batch_execute(&promote).unwrap();
     catalog.migrations()[2..].iter().rev().for_each(|migration| revert(&mut client, migration));
@@ -121,8 +122,10 @@ fn the_use_of_keys_is_kept_by_month_and_what_came_early_moves_in() {
     client.batch_execute("SET timezone = 'America/New_York'").unwrap();
     let key = value::<String>(&mut client, &new_key());
     let insert = format!(
-        "INSERT INTO api_key_usage (api_key_id, used_at) SELECT '{key}'::uuid, t::timestamptz FROM unnest(ARRAY[
-            '2025-10-31 23:59:59.999999+00', '2025-11-01 00:00+00', '2025-11-30 23:00+00', '2025-12-01 00:00+00']) t"
+        "INSERT INTO api_key_usage (api_key_id, used_at) SELECT '{key}'::uuid, t::timestamptz
+         FROM unnest(ARRAY[
+            '2025-10-31 23:59:59.999999+00', '2025-11-01 00:00+00',
+                           '2025-11-30 23:00+00', '2025-12-01 00:00+00']) t"
     );
     client.batch_execute(&insert).unwrap();
     let partitions = "SELECT string_agg(p || ' ' || n, ', ' ORDER BY p) FROM (
@@ -213,8 +216,9 @@ fn every_change_of_weights_is_in_the_history_also_when_they_are_gone() {
     assert_eq!(verify(&mut client, &catalog), [""; 0]);
     assert!(value::<bool>(&mut client, "SELECT updated_at > created_at FROM weight_overrides"));
     client.batch_execute("DELETE FROM weight_overrides; DELETE FROM users WHERE email LIKE 'bob%'").unwrap();
-    let history = "SELECT string_agg(concat_ws(' ', old_weights->>'a', '->', new_weights->>'a', left(changed_by::text, 1) ||
-        right(changed_by::text, 1), change_reason), '; ' ORDER BY id) FROM weight_override_history";
+    let history = "SELECT string_agg(concat_ws(' ', old_weights->>'a', '->', new_weights->>'a',
+        left(changed_by::text, 1) || right(changed_by::text, 1), change_reason),
+        '; ' ORDER BY id) FROM weight_override_history";
     assert_eq!(value::<String>(&mut client, history), "-> 1 a1; 1 -> 2 a2 review; 2 -> review");
     for change in [
         "UPDATE weight_override_history SET new_weights = NULL",

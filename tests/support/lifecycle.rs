@@ -1,5 +1,5 @@
-//! The life of a set of migrations: up, verified, down, and what a dump tells of it. The scripts are driven by a
-//! plain client, as a person with psql would.
+//! The life of a set of migrations: up, verified, down, and what a dump tells of it. The scripts are driven
+//! by a plain client, as a person with psql would.
 
 #![allow(dead_code, reason = "each suite uses a part of it")]
 
@@ -8,6 +8,7 @@ use std::process::Command;
 
 use habitat_migrate::testing::{Database, Server};
 use habitat_migrate::{Catalog, Migration};
+use postgres::error::ErrorPosition;
 use postgres::{Client, SimpleQueryMessage};
 
 /// The migrations of a folder of this repository.
@@ -53,10 +54,28 @@ pub fn verify(client: &mut Client, catalog: &Catalog) -> Vec<String> {
     found
 }
 
-/// The statements of a verify script that fail: by a row that begins with false, or by no row at all.
+/// The statements of a verify script that fail: by a row that begins with false, by no row at all, or by an
+/// error, behind which nothing is looked at. It needs an open transaction, which goes on.
 pub fn findings(client: &mut Client, script: &str) -> Vec<String> {
-    let messages = client.simple_query(script).unwrap_or_else(|error| panic!("{error:?}\n{script}"));
-    let (mut found, mut statement, mut rows) = (Vec::new(), 1, 0);
+    client.batch_execute("SAVEPOINT findings").expect("a transaction");
+    let (found, count) = match client.simple_query(script) {
+        Ok(messages) => failing(messages, script),
+        Err(error) => {
+            client.batch_execute("ROLLBACK TO findings").expect("a savepoint");
+            let before = before_the_error(script, &error);
+            let (mut found, count) = failing(client.simple_query(before).expect("it ran before"), before);
+            found.push(format!("statement {}: {error:?}", count + 1));
+            (found, count + 1)
+        }
+    };
+    assert!(count > 0, "nothing was verified by\n{script}");
+    client.batch_execute("RELEASE findings").expect("a savepoint");
+    found
+}
+
+/// What the replies to a script say is wrong, and how many statements it has.
+fn failing(messages: Vec<SimpleQueryMessage>, script: &str) -> (Vec<String>, usize) {
+    let (mut found, mut count, mut rows) = (Vec::new(), 0, 0);
     for message in messages {
         match message {
             SimpleQueryMessage::Row(row) => {
@@ -64,25 +83,100 @@ pub fn findings(client: &mut Client, script: &str) -> Vec<String> {
                 let detail = row.columns().get(1).and_then(|_| row.get(1)).unwrap_or_default();
                 match row.get(0) {
                     Some("t") => {}
-                    Some("f") => found.push(format!("statement {statement}: {detail}")),
-                    other => panic!("statement {statement} says neither true nor false: {other:?}\n{script}"),
+                    Some("f") => found.push(format!("statement {}: {detail}", count + 1)),
+                    other => {
+                        panic!("statement {} says neither true nor false: {other:?}\n{script}", count + 1)
+                    }
                 }
             }
             SimpleQueryMessage::CommandComplete(_) => {
+                count += 1;
                 if rows == 0 {
-                    found.push(format!("statement {statement}: no row"));
+                    found.push(format!("statement {count}: no row"));
                 }
-                (statement, rows) = (statement + 1, 0);
+                rows = 0;
             }
             _ => {}
         }
     }
-    assert!(statement > 1, "nothing was verified by\n{script}");
-    found
+    (found, count)
+}
+
+/// The statements in front of the one that the server points at.
+fn before_the_error<'a>(script: &'a str, error: &postgres::Error) -> &'a str {
+    let position = error.as_db_error().and_then(|error| error.position());
+    let Some(ErrorPosition::Original(position)) = position else { panic!("{error:?}\n{script}") };
+    let place = script.char_indices().nth(*position as usize - 1).map_or(script.len(), |(place, _)| place);
+    let end = script[..place].rfind(";\n").map_or(0, |end| end + 2);
+    &script[..end]
+}
+
+/// How a version begins, what breaks its promise, and the statements of its verify script that tell so.
+pub type Fault = (&'static str, &'static str, &'static [usize]);
+
+/// Makes each fault, looks whether exactly those statements fail, and undoes it. Fails as well for a statement
+/// that no fault has shown to be able to fail: it would prove nothing.
+pub fn assert_faults_are_found(client: &mut Client, catalog: &Catalog, faults: &[Fault]) {
+    for migration in catalog.migrations() {
+        let script = migration.verify().unwrap_or_else(|| panic!("{} has no verify script", migration.id()));
+        let of_it = |fault: &&Fault| migration.version().as_str().starts_with(fault.0);
+        for (_, fault, statements) in faults.iter().filter(of_it) {
+            client.batch_execute("BEGIN").expect("a transaction");
+            client.batch_execute(fault).unwrap_or_else(|error| panic!("{fault}: {error:?}"));
+            let found = findings(client, script);
+            let found: Vec<&str> = found.iter().filter_map(|finding| finding.split(':').next()).collect();
+            let expected: Vec<String> = statements.iter().map(|n| format!("statement {n}")).collect();
+            assert_eq!(found, expected, "{}: {fault}", migration.id());
+            client.batch_execute("ROLLBACK").expect("a transaction");
+        }
+        let proved: Vec<usize> = faults.iter().filter(of_it).flat_map(|fault| fault.2).copied().collect();
+        let messages = client.simple_query(script).expect("a script that runs");
+        let ends =
+            messages.iter().filter(|message| matches!(message, SimpleQueryMessage::CommandComplete(_)));
+        let unproved: Vec<usize> = (1..=ends.count()).filter(|number| !proved.contains(number)).collect();
+        assert!(
+            unproved.is_empty(),
+            "{}: no fault makes these statements fail: {unproved:?}",
+            migration.id()
+        );
+    }
+    let known =
+        |fault: &&Fault| catalog.migrations().iter().any(|m| m.version().as_str().starts_with(fault.0));
+    assert_eq!(faults.iter().filter(known).count(), faults.len(), "a fault of a migration that is not there");
 }
 
 fn run(client: &mut Client, migration: &Migration, text: &str) {
     client.batch_execute(text).unwrap_or_else(|error| panic!("{}: {error:?}\n{text}", migration.id()));
+}
+
+/// One migration at a time up, all of them down, all of them up, with a dump and the rows before and after each
+/// step. `at_the_top` runs when all of them are applied, and leaves the schema as it is.
+pub fn there_and_back<T: PartialEq + std::fmt::Debug>(
+    (server, database): (&Server, &Database),
+    client: &mut Client,
+    catalog: &Catalog,
+    rows: impl Fn(&mut Client) -> T,
+    at_the_top: impl FnOnce(&mut Client),
+) {
+    let mut states = Vec::new();
+    for migration in catalog.migrations() {
+        states.push((dump(server, database), rows(client)));
+        apply(client, migration);
+    }
+    let (complete, all) = (dump(server, database), rows(client));
+    assert_eq!(verify(client, catalog), [""; 0]);
+    at_the_top(client);
+    assert_same(&dump(server, database), &complete, "used");
+    assert_eq!(verify(client, catalog), [""; 0]);
+    for (migration, (before, rows_before)) in catalog.migrations().iter().zip(&states).rev() {
+        revert(client, migration);
+        assert_same(&dump(server, database), before, &format!("after {} went down", migration.id()));
+        assert_eq!(&rows(client), rows_before, "after {} went down", migration.id());
+    }
+    up(client, catalog);
+    assert_same(&dump(server, database), &complete, "up again");
+    assert_eq!(rows(client), all, "up again");
+    assert_eq!(verify(client, catalog), [""; 0]);
 }
 
 /// A login that owns the database and nothing else, and a connection as this login.
