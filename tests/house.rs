@@ -4,14 +4,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From the bottom to the top; a module may import from those of a lower rank, and from its own parts.
-const RANKS: [&[&str]; 10] = [
+const RANKS: [&[&str]; 11] = [
     &["sql", "policy", "event", "report", "history", "stale", "build"],
     &["plan"],
     &["client"],
-    &["connect"],
+    &["connect", "adopt"],
     &["tracker"],
     &["lock", "error"],
     &["engine"],
+    &["takeover"],
     &["migrator"],
     &["embed"],
     &["testing"],

@@ -38,6 +38,15 @@ impl Lock {
         )
     }
 
+    /// Takes the lock until the transaction ends, or fails with [`BUSY`]: for a message that is one transaction.
+    #[cfg(feature = "adopt")]
+    pub(crate) fn or_fail(self) -> String {
+        format!(
+            "SELECT pg_catalog.int4div(1, pg_catalog.pg_try_advisory_xact_lock({})::pg_catalog.int4);\n",
+            self.key
+        )
+    }
+
     /// Gives the lock to the session, and ends the transaction that has it.
     pub(crate) fn to_session(self) -> String {
         format!("SELECT pg_catalog.pg_advisory_lock({});\nCOMMIT;\n", self.key)
@@ -118,6 +127,10 @@ impl Lock {
         )
     }
 }
+
+/// The SQLSTATE of [`Lock::or_fail`]: a division by zero.
+#[cfg(feature = "adopt")]
+pub(crate) const BUSY: &str = "22012";
 
 /// READ COMMITTED, whatever the default is: history has to be read as it is when the lock is taken.
 pub(crate) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED;\n";

@@ -271,6 +271,30 @@ impl Migrator {
         }))
     }
 
+    /// Takes over a database that another tool migrated: records what is applied there and is in the catalog,
+    /// without running it, so that [`Migrator::migrate`] goes on behind it. See [`adopt`](crate::adopt).
+    ///
+    /// All of it is recorded in one transaction, or nothing; the other tool's table is only read. What was adopted before is left as it is.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Adopt`](crate::ErrorKind::Adopt) where there is no history to adopt or something does not match, each
+    /// with what to do next; [`ErrorKind::LockTimeout`](crate::ErrorKind::LockTimeout), and those of [`Migrator::history`].
+    ///
+    /// # Cancellation
+    ///
+    /// The future may be dropped at any time: everything is recorded, or nothing.
+    #[cfg(feature = "adopt")]
+    pub fn adopt<'a, C: Client>(
+        &'a self,
+        client: &'a mut C,
+        adopt: crate::adopt::Adopt,
+    ) -> C::Outcome<'a, Result<crate::adopt::Adoption>> {
+        let span = tracing::info_span!("adopt", schema = %self.schema);
+        let work = async move { crate::takeover::adopt(&self.goal()?, client, &adopt).await };
+        C::complete(Box::pin(work.instrument(span)))
+    }
+
     /// Checks what can be checked without a server.
     fn goal(&self) -> Result<Goal<'_>> {
         if let Err(reason) = check_name(&self.schema) {
