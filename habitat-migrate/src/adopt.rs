@@ -27,14 +27,16 @@ mod entry;
 mod error;
 mod flyway;
 mod number;
+mod query;
 mod report;
 mod table;
 mod tool;
 
 pub use checksum::Algorithm;
 pub(crate) use compare::compare;
-pub(crate) use entry::{query as entries_query, read as read_entries};
+pub(crate) use entry::read as read_entries;
 pub use error::{AdoptError, AdoptErrorKind};
+pub(crate) use query::query as entries_query;
 pub use report::{Adoption, AdoptionState, Difference, Matched, Mismatch, Proof};
 pub(crate) use table::{Named, find as find_table, query as tables_query};
 pub use tool::Tool;

@@ -7,9 +7,6 @@ use chrono::{DateTime, Utc};
 use super::checksum::{Algorithm, Stored};
 use super::tool::Tool;
 use crate::client::{Reply, Row};
-use crate::sql::Ident;
-
-use super::table::Table;
 
 /// One migration that another tool knows of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,76 +35,7 @@ pub(crate) enum Standing {
     Failed,
 }
 
-/// Reads every row of a table, in the order in which they count.
-///
-/// The columns are: version, name, checksum, time, role, duration, whether it went well, kind, width of the version.
-pub(crate) fn query(table: &Table) -> String {
-    let local = |column: &str| micros(&format!("h.{column}::pg_catalog.timestamptz"));
-    let text = |column: &str| format!("h.{column}::pg_catalog.text");
-    let null = || "NULL".to_owned();
-    let version = || text("version");
-    let millis = || text("execution_time");
-    // [version, name, checksum, time, role, duration, well, kind, width], and the order
-    let (columns, order): ([String; 9], &str) = match table.tool {
-        Tool::Refinery => {
-            let width = "pg_catalog.pg_column_size(h.version)".to_owned();
-            let [name, checksum, time] = ["name", "checksum", "applied_on"].map(text);
-            ([version(), name, checksum, time, null(), null(), null(), null(), width], "h.version")
-        }
-        Tool::Sqlx => {
-            let checksum = "pg_catalog.encode(h.checksum, 'hex')".to_owned();
-            let (name, time, well) = (text("description"), local("installed_on"), text("success"));
-            ([version(), name, checksum, time, null(), millis(), well, null(), null()], "h.version")
-        }
-        Tool::Diesel => no_checksum([version(), local("run_on"), null(), null()], "h.version"),
-        Tool::SeaOrm => {
-            let time = "(h.applied_at OPERATOR(pg_catalog.*) 1000000::pg_catalog.int8)".to_owned();
-            no_checksum([version(), time, null(), null()], "h.version")
-        }
-        Tool::Flyway => {
-            let [name, checksum, role, well, kind] =
-                ["description", "checksum", "installed_by", "success", "type"].map(text);
-            let time = local("installed_on");
-            ([version(), name, checksum, time, role, millis(), well, kind, null()], "h.installed_rank")
-        }
-        Tool::GolangMigrate => {
-            let well = "(NOT h.dirty)::pg_catalog.text".to_owned();
-            no_checksum([version(), null(), null(), well], "h.version")
-        }
-        Tool::Dbmate | Tool::Rails => no_checksum([version(), null(), null(), null()], "h.version"),
-        Tool::Ecto => {
-            let time = micros("pg_catalog.timezone('UTC', h.inserted_at)");
-            no_checksum([version(), time, null(), null()], "h.version")
-        }
-        Tool::Goose => no_checksum([text("version_id"), local("tstamp"), null(), text("is_applied")], "h.id"),
-        Tool::Script if table.columns.iter().any(|column| column == "deployed_by") => {
-            no_checksum([version(), local("deployed_at"), text("deployed_by"), null()], "h.version")
-        }
-        Tool::Script => no_checksum([version(), local("applied_at"), null(), null()], "h.version"),
-    };
-    format!(
-        "SELECT 'entry' AS \"habitat-migrate\", {} FROM {}.{} AS h ORDER BY {order};\n",
-        columns.join(", "),
-        Ident(&table.schema),
-        Ident(&table.name)
-    )
-}
-
-/// The columns of a tool that keeps neither names nor checksums nor durations.
-fn no_checksum<'a>([version, time, role, well]: [String; 4], order: &'a str) -> ([String; 9], &'a str) {
-    let null = || "NULL".to_owned();
-    ([version, null(), null(), time, role, null(), well, null(), null()], order)
-}
-
-/// A time as microseconds; infinity is no time.
-fn micros(time: &str) -> String {
-    format!(
-        "CASE WHEN pg_catalog.isfinite({time}) \
-         THEN (EXTRACT(epoch FROM {time}) OPERATOR(pg_catalog.*) 1000000)::pg_catalog.int8 END"
-    )
-}
-
-/// What the rows that [`query`] returned mean: what is applied now, in the order in which the tool applied it.
+/// What the rows that [`query`](super::query::query) returned mean: what is applied now, in the order in which the tool applied it.
 pub(crate) fn read(tool: Tool, reply: &Reply) -> Vec<Entry> {
     let rows = reply.rows("entry");
     match tool {
@@ -181,7 +109,7 @@ fn latest(rows: impl Iterator<Item = Entry>) -> Vec<Entry> {
 pub(crate) mod tests {
     use super::*;
 
-    /// A reply with rows of the columns that [`query`] selects.
+    /// A reply with rows of the columns that `query` selects.
     pub(crate) fn reply(rows: &[[Option<&str>; 9]]) -> Reply {
         let mut reply = Reply::default();
         reply.columns(["habitat-migrate"].into_iter());

@@ -32,7 +32,7 @@ impl Notation {
         let (number, name) = body.split_at(end);
         let parts: Vec<String> = match self {
             Self::Parts => trimmed(number.split(['.', '_']).map(without_zeros).collect()),
-            _ => vec![without_zeros(&number.replace(['-', '_'], ""))],
+            _ => vec![without_zeros(number.replace(['-', '_'], ""))],
         };
         let has_digits = number.bytes().any(|byte| byte.is_ascii_digit());
         has_digits.then(|| (Number(parts), name.trim_start_matches('_')))
