@@ -6,7 +6,7 @@ use std::time::Instant;
 use habitat_migrate_catalog::{Compatibility, Digest, Migration, MigrationId};
 
 use crate::adopt::{self, Adopt, AdoptError, Adoption, AdoptionState, Matched, Mode};
-use crate::client::{Client, Failure, Reply};
+use crate::client::{Client, Failure, Reply, ServerError};
 use crate::engine::{self, Goal};
 use crate::error::{Cause, Error, ErrorKind, Result};
 use crate::history::History;
@@ -17,6 +17,7 @@ use crate::sql::{Ident, Literal};
 /// Adopts a database, or says what adopting it would mean.
 pub(crate) async fn adopt<C: Client>(goal: &Goal<'_>, client: &mut C, adopt: &Adopt) -> Result<Adoption> {
     let started = Instant::now();
+    let mut overtaken = 0;
     loop {
         let (mut adoption, history) = compare(goal, client, adopt).await?;
         let missing: Vec<Matched> =
@@ -50,6 +51,8 @@ pub(crate) async fn adopt<C: Client>(goal: &Goal<'_>, client: &mut C, adopt: &Ad
                 }
                 client.pause(goal.patience.poll).await;
             }
+            Outcome::Overtaken(_) if overtaken < 5 => overtaken += 1,
+            Outcome::Overtaken(error) => return Err(unrecorded(error)),
         }
     }
 }
@@ -57,8 +60,10 @@ pub(crate) async fn adopt<C: Client>(goal: &Goal<'_>, client: &mut C, adopt: &Ad
 /// Whether the records were written.
 enum Outcome {
     Recorded,
-    /// Another process is at it, or has been since the tracker was read.
+    /// Another process has the lock.
     Busy,
+    /// The schema, the tracker or the records were not there when they were looked for, and are now.
+    Overtaken(Box<ServerError>),
 }
 
 /// Reads the tracker and the other tool's history, and compares that with the catalog.
@@ -102,13 +107,11 @@ async fn record<C: Client>(
     match client.run(&sql).await {
         Ok(_) => Ok(Outcome::Recorded),
         Err(Failure::Lost(words)) => Err(lost(words)),
-        // The lock is taken; or the schema, the table or the records are there by now.
-        Err(Failure::Server { error, .. }) if [BUSY, "42P06", "42P07", "23505"].contains(&&*error.code) => {
-            Ok(Outcome::Busy)
-        }
-        Err(Failure::Server { error, .. }) => {
-            Err(plain(Cause::Tracker { doing: "record what was adopted", error, remedy: None }))
-        }
+        Err(Failure::Server { error, .. }) => match error.code.as_str() {
+            BUSY => Ok(Outcome::Busy),
+            "42P06" | "42P07" | "23505" => Ok(Outcome::Overtaken(error)),
+            _ => Err(unrecorded(error)),
+        },
     }
 }
 
@@ -185,6 +188,10 @@ async fn ask<C: Client>(
             Err(plain(Cause::Tracker { doing, error, remedy }))
         }
     }
+}
+
+fn unrecorded(error: Box<ServerError>) -> Error {
+    plain(Cause::Tracker { doing: "record what was adopted", error, remedy: None })
 }
 
 fn lost(words: String) -> Error {

@@ -1,5 +1,6 @@
 //! What the suites share: a catalog of three scripts, a database, a look at a table's rows as they lie there.
 
+use habitat_migrate::__private::Digest;
 use habitat_migrate::testing::{Database, Server};
 use habitat_migrate::{Adopt, Adoption, Catalog, Migrator, adopt::AdoptionState};
 use postgres::Client;
@@ -61,6 +62,14 @@ pub(crate) fn adopted(client: &mut Client, migrator: &Migrator, table: &str, sch
             assert_eq!(record.deployed_by(), role);
         }
     }
+
+    // Each row has the digest that tells a boot, in one round trip, that there is nothing to do.
+    let digest =
+        adoption.matched().iter().zip(history.records()).fold(Digest::EMPTY, |digest, (matched, record)| {
+            digest.with(matched.id().context(), matched.id().version().as_str(), record.checksum())
+        });
+    let recorded = format!("SELECT digest FROM {schema}.schema_migrations ORDER BY ordinal DESC LIMIT 1");
+    assert_eq!(value::<String>(client, &recorded), digest.to_string());
 
     let again = migrator.adopt(client, Adopt::apply()).unwrap_or_else(|error| panic!("{error:?}"));
     assert_eq!(again.state(), AdoptionState::AlreadyRecorded);
