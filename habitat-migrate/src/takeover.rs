@@ -26,16 +26,19 @@ pub(crate) async fn adopt<C: Client>(goal: &Goal<'_>, client: &mut C, adopt: &Ad
             adoption.state = AdoptionState::AlreadyRecorded;
             return Ok(adoption);
         }
-        if adopt.mode() == Mode::DryRun {
-            return Ok(adoption);
-        }
         if !adoption.is_clean() {
-            return Err(refused(AdoptError::mismatch(adoption)));
+            return match adopt.mode() {
+                Mode::DryRun => Ok(adoption),
+                Mode::Apply => Err(refused(AdoptError::mismatch(adoption))),
+            };
         }
         let ends = history.ends();
         if missing.iter().any(|matched| ends.contains_key(matched.id().context())) {
             let missing = missing.iter().map(|matched| matched.id().clone()).collect();
             return Err(refused(AdoptError::tracked(adoption, missing)));
+        }
+        if adopt.mode() == Mode::DryRun {
+            return Ok(adoption);
         }
         match record(goal, client, &missing, &adoption).await? {
             Outcome::Recorded => {
