@@ -4,15 +4,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From the bottom to the top; a module may import from those of a lower rank, and from its own parts.
-const RANKS: [&[&str]; 11] = [
+const RANKS: [&[&str]; 12] = [
     &["sql", "policy", "report", "history", "stale", "build", "server", "finding"],
     &["event"],
     &["plan"],
     &["client"],
-    &["connect"],
+    &["connect", "adopt"],
     &["tracker"],
     &["lock", "error"],
     &["engine"],
+    &["takeover"],
     &["migrator"],
     &["embed"],
     &["testing"],

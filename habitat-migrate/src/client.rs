@@ -100,7 +100,7 @@ pub(crate) struct Watched {
 }
 
 impl Watched {
-    /// Why it does not prove what it is there to prove: no row, or one that begins with `false`.
+    /// Why it does not prove what it is there to prove: no row, or one that begins with `false` or NULL.
     pub(crate) fn disproof(&self) -> Option<String> {
         if self.rows == 0 {
             return Some("it returned no row".to_owned());
@@ -108,7 +108,7 @@ impl Watched {
         let row = self.first_wrong.as_ref()?;
         let value = |(n, name): (usize, &String)| format!("{name} = {}", row.value(n).unwrap_or("NULL"));
         let rest: Vec<String> = self.columns.iter().enumerate().skip(1).map(value).collect();
-        let mut text = "it returned false".to_owned();
+        let mut text = format!("it returned {}", if row.value(0).is_some() { "false" } else { "NULL" });
         if !rest.is_empty() {
             text += &format!(": {}", rest.join(", "));
         }
@@ -150,7 +150,8 @@ impl Reply {
             }
             (Keeping::Watched, Some(watched)) => {
                 watched.rows += 1;
-                if values.peek() == Some(&Some("f")) {
+                // What is unknown is not proved.
+                if matches!(values.peek(), Some(Some("f") | None)) {
                     watched.wrong += 1;
                     watched.first_wrong.get_or_insert_with(|| own(&mut values));
                 }

@@ -169,12 +169,11 @@ impl<'a, C: Client> Run<'a, C> {
 
     /// Whether a probe says that there is nothing to do; takes note of what it found.
     fn is_current(&mut self, probe: Probe) -> bool {
-        let Probe::Current { newer, compatibility } = probe else { return false };
+        let Probe::Current { present, newer, compatibility } = probe else { return false };
         let allowed = compatibility == Compatibility::Compatible
             && (newer == 0 || self.goal.wish.policy.newer == NewerDatabase::AllowCompatible);
         if allowed {
-            let applied = self.report.applied.len();
-            self.report.present = self.goal.catalog.migrations().len().saturating_sub(applied);
+            self.report.present = present.saturating_sub(self.report.applied.len());
             self.report.newer = newer;
         }
         allowed

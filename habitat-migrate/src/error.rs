@@ -63,6 +63,8 @@ pub enum ErrorKind {
     ConnectionLost,
     /// No connection could be opened.
     Connect,
+    /// Another tool's database was not adopted: `Error::adoption` tells what does not match. Nothing was recorded.
+    Adopt,
     /// The client is inside of a transaction of the caller's. Nothing was tried.
     InTransaction,
     /// The migrations folder has changed since this program was built; only in builds with debug assertions.
@@ -118,6 +120,8 @@ pub(crate) enum Cause {
     },
     #[cfg(feature = "tokio-postgres")]
     Connect(crate::connect::ConnectError),
+    #[cfg(feature = "adopt")]
+    Adopt(crate::adopt::AdoptError),
     InTransaction,
     Stale(String),
     Invalid(String),
@@ -169,6 +173,8 @@ impl Error {
             Cause::ConnectionLost { .. } => ErrorKind::ConnectionLost,
             #[cfg(feature = "tokio-postgres")]
             Cause::Connect(_) => ErrorKind::Connect,
+            #[cfg(feature = "adopt")]
+            Cause::Adopt(_) => ErrorKind::Adopt,
             Cause::InTransaction => ErrorKind::InTransaction,
             Cause::Stale(_) => ErrorKind::Stale,
             Cause::Invalid(_) => ErrorKind::Invalid,
@@ -231,6 +237,15 @@ impl Error {
     pub fn refusals(&self) -> Option<&Refusals> {
         match &self.0.cause {
             Cause::Refused(refusals) => Some(refusals),
+            _ => None,
+        }
+    }
+
+    /// What was compared when another tool's database was to be adopted, where it came that far.
+    #[cfg(feature = "adopt")]
+    pub fn adoption(&self) -> Option<&crate::adopt::Adoption> {
+        match &self.0.cause {
+            Cause::Adopt(error) => error.adoption(),
             _ => None,
         }
     }
@@ -309,6 +324,8 @@ impl fmt::Display for Cause {
             Self::ConnectionLost { words, .. } => write!(f, "the connection was lost: {words}"),
             #[cfg(feature = "tokio-postgres")]
             Self::Connect(_) => f.write_str("no connection to the database"),
+            #[cfg(feature = "adopt")]
+            Self::Adopt(_) => f.write_str("the database was not adopted; nothing was recorded"),
             Self::InTransaction => f.write_str("the client is inside of a transaction"),
             Self::Stale(what) => f.write_str(what),
             Self::Invalid(what) => f.write_str(what),
@@ -330,6 +347,8 @@ impl std::error::Error for Error {
             Cause::Tracker { error, .. } | Cause::EndedItself { error, .. } => Some(&**error),
             #[cfg(feature = "tokio-postgres")]
             Cause::Connect(error) => Some(error),
+            #[cfg(feature = "adopt")]
+            Cause::Adopt(error) => Some(error),
             _ => None,
         }
     }
@@ -369,6 +388,8 @@ impl Cause {
             Self::Refused(_) | Self::Stale(_) | Self::Invalid(_) | Self::UnsupportedServer { .. } => return None,
             #[cfg(feature = "tokio-postgres")]
             Self::Connect(_) => return None,
+            #[cfg(feature = "adopt")]
+            Self::Adopt(_) => return None,
         })
     }
 }

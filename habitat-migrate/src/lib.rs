@@ -24,6 +24,8 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(feature = "adopt")]
+pub mod adopt;
 pub mod build;
 pub mod client;
 #[cfg(feature = "tokio-postgres")]
@@ -42,10 +44,14 @@ mod report;
 mod server;
 mod sql;
 mod stale;
+#[cfg(feature = "adopt")]
+mod takeover;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod tracker;
 
+#[cfg(feature = "adopt")]
+pub use adopt::{Adopt, Adoption};
 pub use client::Client;
 #[cfg(feature = "tokio-postgres")]
 pub use connect::Connector;

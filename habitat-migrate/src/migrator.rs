@@ -339,7 +339,7 @@ impl Migrator {
 
     /// Runs the verify scripts of everything that is applied, read only: empty where the database is what they say.
     ///
-    /// A statement of a verify script fails it by returning a row whose first column is `false`, or no row at all where it returns rows,
+    /// A statement of a verify script fails it by returning a row whose first column is `false` or NULL, or no row at all where it returns rows,
     /// or by an error. Each script runs in a transaction of its own that is rolled back, as the role that it names by
     /// `-- habitat: verify-as app_user`.
     ///
@@ -451,6 +451,30 @@ impl Migrator {
             Plan::of(&self.catalog, &history, self.wish())
                 .map_err(|refusals| Error::new(Cause::Refused(refusals), Report::default()))
         }))
+    }
+
+    /// Takes over a database that another tool migrated: records what is applied there and is in the catalog,
+    /// without running it, so that [`Migrator::migrate`] goes on behind it. See [`adopt`](crate::adopt).
+    ///
+    /// All of it is recorded in one transaction, or nothing; the other tool's table is only read. What was adopted before is left as it is.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Adopt`](crate::ErrorKind::Adopt) where there is no history to adopt or something does not match, each
+    /// with what to do next; [`ErrorKind::LockTimeout`](crate::ErrorKind::LockTimeout), and those of [`Migrator::history`].
+    ///
+    /// # Cancellation
+    ///
+    /// The future may be dropped at any time: everything is recorded, or nothing.
+    #[cfg(feature = "adopt")]
+    pub fn adopt<'a, C: Client>(
+        &'a self,
+        client: &'a mut C,
+        adopt: crate::adopt::Adopt,
+    ) -> C::Outcome<'a, Result<crate::adopt::Adoption>> {
+        let span = tracing::info_span!("adopt", schema = %self.schema);
+        let work = async move { crate::takeover::adopt(&self.goal()?, client, &adopt).await };
+        C::complete(Box::pin(work.instrument(span)))
     }
 
     fn wish(&self) -> Wish<'_> {

@@ -18,6 +18,8 @@ mod tests;
 mod undo;
 
 pub(crate) use change::{Change, Link, Repair, repair, stand};
+#[cfg(feature = "adopt")]
+pub(crate) use change::{Deployed, Taken, take_over};
 use compare::{compare, is_same};
 pub use refusal::{Refusal, Refusals};
 pub(crate) use undo::{Undo, undo};

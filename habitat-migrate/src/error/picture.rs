@@ -57,6 +57,11 @@ impl fmt::Debug for Error {
             }
             #[cfg(feature = "tokio-postgres")]
             Cause::Connect(error) => notes.note("because", &error.to_string())?,
+            #[cfg(feature = "adopt")]
+            Cause::Adopt(error) => {
+                notes.note("because", &error.to_string())?;
+                error.notes().iter().try_for_each(|(name, text)| notes.note(name, text))?;
+            }
             _ => {}
         }
         let applied: Vec<String> = self.0.report.applied().iter().map(|a| a.id().to_string()).collect();

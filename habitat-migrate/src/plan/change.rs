@@ -1,6 +1,7 @@
 //! Changes to the tracker that run no migration: repairs, baselines, adoption, squashed histories.
 
 use std::collections::{HashMap, HashSet};
+use std::time::Duration;
 
 use habitat_migrate_catalog::{Catalog, Digest, Migration, MigrationId, Version};
 
@@ -31,6 +32,35 @@ pub(crate) struct Deployed {
     /// A `timestamptz` as the server writes it.
     pub(crate) at: Option<String>,
     pub(crate) by: Option<String>,
+    pub(crate) took: Option<Duration>,
+}
+
+/// A migration that another tool applied.
+#[cfg(feature = "adopt")]
+#[derive(Clone, Debug)]
+pub(crate) struct Taken {
+    pub(crate) id: MigrationId,
+    pub(crate) deployed: Deployed,
+    pub(crate) why: String,
+}
+
+/// Records what another tool applied, in the catalog's order; what is recorded by now is left as it is.
+#[cfg(feature = "adopt")]
+pub(crate) fn take_over<'c>(
+    catalog: &'c Catalog,
+    history: &History,
+    taken: &[Taken],
+) -> Result<Vec<Change<'c>>, Refusals> {
+    let by_id: HashMap<&MigrationId, &Taken> = taken.iter().map(|taken| (&taken.id, taken)).collect();
+    let mut planner = Planner::new(history, Policy { out_of_order: OutOfOrder::Apply, ..Policy::default() });
+    let mut changes = Vec::new();
+    for migration in catalog.migrations().iter().filter(|m| history.get(m.id()).is_none()) {
+        let Some(taken) = by_id.get(migration.id()) else { continue };
+        let step = planner.step(migration, &mut Vec::new());
+        let (deployed, why) = (taken.deployed.clone(), taken.why.clone());
+        changes.push(Change::Record { step, event: "adopt", deployed, why });
+    }
+    Ok(changes)
 }
 
 /// Where a record stands in its context.

@@ -15,7 +15,8 @@ impl Tracker {
             Change::Record { step, event, deployed, why } => {
                 let mut sql = self.record(step, step.migration.down(), Mark::Applied);
                 let id = step.migration.id();
-                let mut known = vec!["execution_time = pg_catalog.make_interval()".to_owned()];
+                let took = deployed.took.unwrap_or_default().as_micros();
+                let mut known = vec![format!("execution_time = '{took} microseconds'::pg_catalog.interval")];
                 known.extend(
                     deployed
                         .at
