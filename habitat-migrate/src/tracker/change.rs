@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::record::LIBRARY;
+use super::record::{CHAINED, LIBRARY};
 use super::{Mark, Tracker};
 use crate::plan::{Change, Link};
 use crate::sql::Literal;
@@ -17,6 +17,7 @@ impl Tracker {
                 let id = step.migration.id();
                 let took = deployed.took.unwrap_or_default().as_micros();
                 let mut known = vec![format!("execution_time = '{took} microseconds'::pg_catalog.interval")];
+                known.push(CHAINED.to_owned());
                 known.extend(
                     deployed
                         .at
@@ -29,7 +30,8 @@ impl Tracker {
                 sql + &self.logged(event, id, why)
             }
             Change::Complete { id, why } => format!(
-                "UPDATE {table} AS m SET state = 'applied', execution_time = pg_catalog.make_interval() WHERE {};\n{}",
+                "UPDATE {table} AS m SET state = 'applied', execution_time = pg_catalog.make_interval(), \
+                 {CHAINED} WHERE {};\n{}",
                 this("m", id),
                 self.logged("mark", id, why)
             ),

@@ -19,8 +19,8 @@ pub(crate) enum Mark {
 impl Tracker {
     /// Records a migration, with the script that takes it back. Whoever comes second fails on a unique key.
     ///
-    /// It is one INSERT of a row and no more, since that is most of what a small migration costs besides itself: how long it took,
-    /// and its row in the log, come with [`Tracker::settle`].
+    /// It is one INSERT of a row and no more, since that is most of what a small migration costs besides itself: how long it took, the
+    /// reference to the row before it, and its row in the log come with [`Tracker::settle`].
     ///
     /// The engine's transactions are DEFERRABLE, which means nothing at their level of isolation; a transaction that a script begins
     /// is not, so that `ENDED`, which is no number, is what the server complains about.
@@ -34,19 +34,15 @@ impl Tracker {
                  OPERATOR(pg_catalog.=) 'on' THEN '7' ELSE '{ENDED}' END::pg_catalog.int4)"
             ),
         };
-        let (ordinal, follows, digest) = match &step.link {
-            None => ("NULL".to_owned(), "NULL".to_owned(), "NULL".to_owned()),
-            Some(link) => {
-                let follows =
-                    if link.ordinal > 1 { (link.ordinal - 1).to_string() } else { "NULL".to_owned() };
-                (link.ordinal.to_string(), follows, format!("'{}'", link.digest))
-            }
+        let (ordinal, digest) = match &step.link {
+            None => ("NULL".to_owned(), "NULL".to_owned()),
+            Some(link) => (link.ordinal.to_string(), format!("'{}'", link.digest)),
         };
         let down = down.map_or("NULL".to_owned(), |down| Literal(down).to_string());
         let insert = format!(
             "INSERT INTO {table} (version, description, context, deployed_at, deployed_by, state, checksum, breaking, \
-             ordinal, follows, digest, down) VALUES ({version}, {description}, {context}, pg_catalog.clock_timestamp(), \
-             SESSION_USER, {state}, '{checksum}', {breaking}, {ordinal}, {follows}, {digest}, {down})",
+             ordinal, digest, down) VALUES ({version}, {description}, {context}, pg_catalog.clock_timestamp(), \
+             SESSION_USER, {state}, '{checksum}', {breaking}, {ordinal}, {digest}, {down})",
             table = self.table,
             version = Literal(migration.version().as_str()),
             description = Literal(migration.description()),
@@ -64,7 +60,7 @@ impl Tracker {
                run_order = DEFAULT;\n"
     }
 
-    /// Completes the records that lack their times, logs them, and returns them; the last statement before a message's last COMMIT.
+    /// Completes the records that lack their times, chains and logs them, and returns them; the last statement before a message's last COMMIT.
     ///
     /// A migration took as long as it was from the one before, or from `since`, an expression, to its record. One that an earlier
     /// run recorded and did not come to settle, since its process was killed in between, is logged now, its time unknown.
@@ -76,7 +72,8 @@ impl Tracker {
              COALESCE(pg_catalog.lag(m.deployed_at) OVER (ORDER BY m.run_order), s.since) ELSE pg_catalog.make_interval() END AS took \
              FROM {table} AS m CROSS JOIN (SELECT {since} AS since OFFSET 0) AS s \
              WHERE m.deployed_at OPERATOR(pg_catalog.>=) s.since OR m.execution_time IS NULL), \
-             settled AS (UPDATE {table} AS m SET execution_time = GREATEST(t.took, pg_catalog.make_interval()) FROM timed AS t \
+             settled AS (UPDATE {table} AS m SET execution_time = GREATEST(t.took, pg_catalog.make_interval()), \
+             {CHAINED} FROM timed AS t \
              WHERE t.fresh AND m.execution_time IS NULL AND m.context OPERATOR(pg_catalog.=) t.context \
              AND m.version OPERATOR(pg_catalog.=) t.version RETURNING m.*), \
              logged AS (INSERT INTO {log} (logged_at, event, context, version, checksum, execution_time, library) \
@@ -153,5 +150,9 @@ impl Tracker {
 
 /// What the server complains about when a script has ended the transaction that it ran in.
 pub(crate) const ENDED: &str = "the script ended its own transaction";
+
+/// A record's reference to the one before it: what stands in between cannot go unnoticed.
+pub(super) const CHAINED: &str = "follows = CASE WHEN m.ordinal OPERATOR(pg_catalog.>) 1 \
+    THEN m.ordinal OPERATOR(pg_catalog.-) 1 END";
 
 pub(super) const LIBRARY: &str = concat!("habitat-migrate ", env!("CARGO_PKG_VERSION"));
