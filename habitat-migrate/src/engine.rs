@@ -118,7 +118,8 @@ impl<'a, C: Client> Run<'a, C> {
                     if probe == Probe::Absent { History::default() } else { self.history().await? };
                 let plan = self.plan(&history)?;
                 let idle = plan.pending().len() == 0 && plan.stands().is_empty();
-                if idle && self.environment(&history).is_none() {
+                // An environment that cannot be recorded now will be by a run that can.
+                if idle && (self.environment(&history).is_none() || standing == Standing::ReadOnly) {
                     return self.done();
                 }
                 if standing == Standing::ReadOnly {

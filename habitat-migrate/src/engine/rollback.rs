@@ -79,8 +79,13 @@ impl<'a, C: Client> Run<'a, C> {
             tracing::info!(steps = steps.len(), "rolling back");
             (self.goal.tell)(&Event::Planned { pending: steps.len() });
             let jobs: Vec<Job<'_>> = steps.into_iter().map(|undo| Job::Undo(Box::new(undo))).collect();
-            let prelude =
-                [self.touch(presence), self.lock.to_session(), self.prelude(presence, &history)].concat();
+            let prelude = [
+                self.touch(presence),
+                self.goal.tracker.touch_removal(),
+                self.lock.to_session(),
+                self.prelude(presence, &history),
+            ]
+            .concat();
             match self.carry_out(&jobs, settings, prelude, false).await? {
                 Outcome::Done => return Ok(()),
                 Outcome::Again => {}

@@ -86,7 +86,7 @@ impl Tracker {
         )
     }
 
-    /// Writes nothing; it fails where this login may not write.
+    /// Writes nothing; it fails where this login may not write, or take records out.
     pub(crate) fn touch(&self) -> String {
         let (table, log) = (&self.table, &self.log);
         format!(
@@ -94,6 +94,11 @@ impl Tracker {
              INSERT INTO {table} (version, description, context, state, checksum) SELECT '', '', '', '', '' WHERE false;\n\
              INSERT INTO {log} (event, library) SELECT '', '' WHERE false;\n"
         )
+    }
+
+    /// Removes nothing; it fails where this login may not take records out.
+    pub(crate) fn touch_removal(&self) -> String {
+        format!("DELETE FROM {} WHERE false;\n", self.table)
     }
 
     /// When the message arrived, or when the tracker was created behind that, as an expression.

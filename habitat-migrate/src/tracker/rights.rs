@@ -15,6 +15,7 @@ pub(crate) struct Rights {
     select: bool,
     write: bool,
     log: bool,
+    environments: bool,
 }
 
 impl Rights {
@@ -29,6 +30,7 @@ impl Rights {
             select: row.is_true(6),
             write: row.is_true(7),
             log: row.is_true(8),
+            environments: row.is_true(9),
         }
     }
 
@@ -49,12 +51,15 @@ impl Rights {
             grants.push(format!("GRANT USAGE ON SCHEMA {schema} TO {login};"));
         }
         if write && !self.write {
-            grants.push(format!("GRANT SELECT, INSERT, UPDATE ON {table} TO {login};"));
+            grants.push(format!("GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO {login};"));
         } else if !self.select {
             grants.push(format!("GRANT SELECT ON {table} TO {login};"));
         }
         if write && !self.log {
             grants.push(format!("GRANT SELECT, INSERT ON {log} TO {login};"));
+        }
+        if !self.environments {
+            grants.push(format!("GRANT SELECT ON {} TO {login};", tracker.environments));
         }
         grants
     }
@@ -71,13 +76,16 @@ impl Tracker {
                  AND c.relname OPERATOR(pg_catalog.=) '{name}')"
             )
         };
-        let (migrations, log) = (table("schema_migrations"), table("schema_migrations_log"));
+        let [migrations, log, environments] =
+            ["schema_migrations", "schema_migrations_log", "schema_migrations_environment"].map(table);
         format!(
             "SELECT 'rights' AS \"habitat-migrate\", CURRENT_USER, d.datname, n.oid IS NOT NULL, {migrations} IS NOT NULL, \
              pg_catalog.has_schema_privilege(n.oid, 'USAGE'), \
              pg_catalog.has_table_privilege({migrations}, 'SELECT'), \
-             pg_catalog.has_table_privilege({migrations}, 'INSERT') AND pg_catalog.has_table_privilege({migrations}, 'UPDATE'), \
-             pg_catalog.has_table_privilege({log}, 'SELECT') AND pg_catalog.has_table_privilege({log}, 'INSERT') \
+             pg_catalog.has_table_privilege({migrations}, 'INSERT') AND pg_catalog.has_table_privilege({migrations}, 'UPDATE') \
+             AND pg_catalog.has_table_privilege({migrations}, 'DELETE'), \
+             pg_catalog.has_table_privilege({log}, 'SELECT') AND pg_catalog.has_table_privilege({log}, 'INSERT'), \
+             COALESCE(pg_catalog.has_table_privilege({environments}, 'SELECT'), true) \
              FROM pg_catalog.pg_database AS d LEFT JOIN pg_catalog.pg_namespace AS n \
              ON n.nspname OPERATOR(pg_catalog.=) {schema} \
              WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database();\n",
