@@ -210,9 +210,10 @@ impl<'a, C: Client> Run<'a, C> {
             }
         };
         if !plan.stands().is_empty() {
-            let changes = amend::transaction(&self.goal.tracker, &stand(history, plan.stands()));
+            let changes =
+                amend::transaction(&self.goal.tracker, &stand(history, plan.stands(), self.goal.wish));
             let prelude = self.prelude(presence, history);
-            return self.prepare(&format!("{prelude}{changes}")).await.map(|_| Outcome::Again);
+            return self.prepare(&format!("{prelude}{changes}"), WRITE).await.map(|_| Outcome::Again);
         }
         let mut steps = plan.into_steps();
         if let Some((failed, _)) = &self.failed {
@@ -225,7 +226,7 @@ impl<'a, C: Client> Run<'a, C> {
         }
         let prelude = self.prelude(presence, history);
         if steps.is_empty() {
-            return self.prepare(&prelude).await;
+            return self.prepare(&prelude, WRITE).await;
         }
         tracing::info!(pending = steps.len(), "migrating");
         (self.goal.tell)(&Event::Planned { pending: steps.len() });
@@ -289,7 +290,7 @@ impl<'a, C: Client> Run<'a, C> {
     }
 
     /// Runs a prelude that no migration follows, and gives the lock back.
-    async fn prepare(&mut self, prelude: &str) -> Result<Outcome, Cause> {
+    async fn prepare(&mut self, prelude: &str, doing: &'static str) -> Result<Outcome, Cause> {
         if prelude.is_empty() {
             self.clear().await;
             return Ok(Outcome::Done);
@@ -297,7 +298,7 @@ impl<'a, C: Client> Run<'a, C> {
         let sql = format!("{}{prelude}{}", self.lock.to_session(), self.lock.release());
         match self.session.finish(&sql).await {
             Ok(_) => Ok(Outcome::Done),
-            Err(failure) => Err(self.tracker_failure(WRITE, failure).await),
+            Err(failure) => Err(self.tracker_failure(doing, failure).await),
         }
     }
 
@@ -328,6 +329,9 @@ const LATER: &str = "SET LOCAL synchronous_commit = off;\n";
 
 /// What a run was doing that a login may lack the right to, though it may read the tracker.
 const WRITE: &str = "write the tracker";
+
+/// The same, where a record goes.
+const TAKE_OUT: &str = "take a record out of the tracker";
 
 /// Between half of a time and all of it, so that many processes do not ask at once.
 fn jittered(time: Duration) -> Duration {

@@ -334,7 +334,8 @@ impl Migrator {
 
     async fn repair<C: Client>(&self, client: &mut C, repair: Repair<'_>, why: &str) -> Result<Report> {
         let goal = self.goal()?;
-        engine::amend(&goal, client, &|catalog, history| plan::repair(catalog, history, repair, why)).await
+        let decide = |catalog, history: &History| plan::repair(catalog, history, repair, why, goal.wish);
+        engine::amend(&goal, client, &decide).await
     }
 
     /// Runs the verify scripts of everything that is applied, read only: empty where the database is what they say.

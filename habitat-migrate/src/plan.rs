@@ -1,5 +1,6 @@
 //! What a goal means for a catalog and a history: [`Plan`], or the reasons why not. Nothing here asks a server.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use habitat_migrate_catalog::{
@@ -20,9 +21,9 @@ mod undo;
 pub(crate) use change::{Change, Link, Repair, repair, stand};
 #[cfg(feature = "adopt")]
 pub(crate) use change::{Deployed, Taken, take_over};
-use compare::{compare, is_same};
+use compare::{compare, is_same, may_stand_for};
 pub use refusal::{Refusal, Refusals};
-pub(crate) use undo::{Undo, undo};
+pub(crate) use undo::{Text as UndoText, Undo, undo};
 
 /// The steps that bring a database to where a catalog wants it.
 #[derive(Clone, Debug)]
@@ -68,6 +69,7 @@ impl<'c> Plan<'c> {
             if planner.is_present(migration) {
                 plan.present += 1;
             } else if planner.has_all_that_it_replaces(migration, &mut refusals) {
+                unfilled(migration, wish.values, &mut refusals);
                 plan.present += 1;
                 plan.stands.push(migration);
                 planner.done.insert(migration.id().clone());
@@ -133,7 +135,7 @@ struct Planner<'h> {
 impl<'h> Planner<'h> {
     fn new(history: &'h History, policy: Policy) -> Self {
         let applied = history.by_id();
-        let is_done = |record: &&&Record| record.state() == State::Applied;
+        let is_done = |record: &&&Record| record.state() != State::Interrupted;
         let done = applied.values().filter(is_done).map(|record| record.id().clone()).collect();
         let mut highest: HashMap<&str, &Version> = HashMap::new();
         for record in history.records().iter().filter(|record| record.ordinal.is_some()) {
@@ -155,11 +157,12 @@ impl<'h> Planner<'h> {
         }
     }
 
-    /// Whether a migration stands for others that are all applied.
+    /// Whether a migration stands for others that are all applied. Those for which another one stood tell nothing: it may be gone.
     fn has_all_that_it_replaces(&self, migration: &Migration, refusals: &mut Vec<Refusal>) -> bool {
-        let replaced = replaced(migration);
-        let (there, lacking): (Vec<MigrationId>, Vec<MigrationId>) =
-            replaced.partition(|id| self.applied.contains_key(id));
+        let state = |id: &MigrationId| self.applied.get(id).map(|record| record.state());
+        let (there, lacking): (Vec<MigrationId>, Vec<MigrationId>) = replaced(migration)
+            .filter(|id| state(id) != Some(State::Replaced))
+            .partition(|id| state(id).is_some());
         if !there.is_empty() && !lacking.is_empty() {
             refusals.push(Refusal::PartlyReplaced { migration: migration.id().clone(), lacking });
             return false;
@@ -222,6 +225,18 @@ fn unfilled(migration: &Migration, values: Option<&Placeholders>, refusals: &mut
     }
 }
 
+/// A script with the values of its placeholders, where each has one that fits; it is sent and kept like this.
+fn filled<'s>(script: &'s str, names: &[Cow<'static, str>], values: Option<&Placeholders>) -> Cow<'s, str> {
+    let text = normalise(script);
+    if names.is_empty() {
+        return text;
+    }
+    match Template::of(&text, names).render(values.unwrap_or(&Placeholders::default())) {
+        Ok(rendered) => Cow::Owned(rendered.text().to_owned()),
+        Err(_) => text.clone(),
+    }
+}
+
 /// The environment that counts: the recorded one. What a caller says is recorded where nothing is, and else has to agree.
 fn environment<'a>(
     history: &'a History,
@@ -253,8 +268,8 @@ fn within<'a>(
     // What is required stands before what requires it.
     for migration in catalog.migrations().iter().rev() {
         let id = migration.id();
-        let precedes =
-            ends.get(id.context()).is_some_and(|end| migration.is_ordered() && id.version() <= *end);
+        let precedes = migration.kind() == Kind::Versioned
+            && ends.get(id.context()).is_some_and(|end| id.version() <= *end);
         if precedes || wanted.contains(id) {
             for id in migration.requires().iter().chain([id]) {
                 wanted.insert(id);

@@ -32,7 +32,13 @@ pub(crate) async fn adopt<C: Client>(goal: &Goal<'_>, client: &mut C, adopt: &Ad
         return Ok(adoption);
     }
     let taken: Vec<Taken> = missing.iter().map(|matched| taken(matched, &adoption)).collect();
-    engine::amend(goal, client, &|catalog, history| plan::take_over(catalog, history, &taken)).await?;
+    let decide = |catalog, history: &History| plan::take_over(catalog, history, &taken, goal.wish);
+    let report = engine::amend(goal, client, &decide).await?;
+    if report.repaired().is_empty() {
+        // Another process was first.
+        adoption.state = AdoptionState::AlreadyRecorded;
+        return Ok(adoption);
+    }
     let (tool, table) = (adoption.tool, &adoption.table);
     tracing::info!(%tool, table, recorded = missing.len(), "adopted");
     adoption.state = AdoptionState::Recorded;

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use habitat_migrate_catalog::Catalog;
 
-use super::{Attempt, Goal, Outcome, Run};
+use super::{Attempt, Goal, Outcome, Run, TAKE_OUT, WRITE};
 use crate::client::Client;
 use crate::error::{Cause, Error, Result};
 use crate::history::History;
@@ -52,7 +52,11 @@ impl<'a, C: Client> Run<'a, C> {
                     };
                     let prelude = self.prelude(presence, &history);
                     let sql = transaction(&self.goal.tracker, &changes);
-                    return self.prepare(&format!("{prelude}{sql}")).await.map(|_: Outcome| ());
+                    let forgets = changes.iter().any(|change| matches!(change, Change::Forget { .. }));
+                    let doing = if forgets { TAKE_OUT } else { WRITE };
+                    let _: Outcome = self.prepare(&format!("{prelude}{sql}"), doing).await?;
+                    self.report.repaired = changes.iter().filter_map(Change::id).cloned().collect();
+                    return Ok(());
                 }
             }
         }

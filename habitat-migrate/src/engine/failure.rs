@@ -5,7 +5,7 @@ use habitat_migrate_catalog::statements;
 use super::apply::{Batch, pieces};
 use super::job::Job;
 use super::message::{Message, Place, Text};
-use super::{Outcome, WRITE, blockers, verify};
+use super::{Outcome, TAKE_OUT, WRITE, blockers, verify};
 use crate::client::{Client, Failure, ServerError};
 use crate::error::{Cause, Failed};
 use crate::event::Blocker;
@@ -119,6 +119,7 @@ impl<C: Client> Batch<'_, '_, C> {
         }
         let Some(job) = self.jobs.get(failing) else { return Err(self.refused(error, &aftermath)) };
         let (id, path) = (job.id().clone(), job.path().into_owned());
+        let error = job.script().conceal_error(&error);
         if aftermath.ended && failing == self.committed || error.message.contains(ENDED) {
             return Err(Cause::EndedItself { id, path, error: Box::new(error) });
         }
@@ -173,7 +174,12 @@ impl<C: Client> Batch<'_, '_, C> {
 
     /// The server refused what the engine does on its own behalf.
     fn refused(&self, error: ServerError, aftermath: &Aftermath) -> Cause {
-        let doing = if self.creates && !aftermath.tracker { CREATE } else { WRITE };
+        let undoing = matches!(self.jobs.first(), Some(Job::Undo(_)));
+        let doing = match self.creates && !aftermath.tracker {
+            true => CREATE,
+            false if undoing => TAKE_OUT,
+            false => WRITE,
+        };
         Cause::Tracker { doing, error: Box::new(error), remedy: None }
     }
 

@@ -7,7 +7,7 @@ use habitat_migrate_catalog::{MigrationId, Placeholders, Settings};
 
 use super::script::{Filling, Script};
 use crate::history::{Record, State};
-use crate::plan::{Step, Undo};
+use crate::plan::{Step, Undo, UndoText};
 use crate::tracker::{Mark, Tracker};
 
 /// One migration's turn.
@@ -50,7 +50,10 @@ impl<'a> Job<'a> {
     pub(super) fn script(&self) -> Script<'_> {
         match self {
             Self::Apply(step, _) => Script::new(step.migration.script(), self.filling()),
-            Self::Undo(undo) => Script::new(&undo.script, self.filling()),
+            Self::Undo(undo) => match &undo.script {
+                UndoText::File { script, .. } => Script::new(script, self.filling()),
+                UndoText::Kept(text) => Script::kept(text),
+            },
         }
     }
 
@@ -59,7 +62,10 @@ impl<'a> Job<'a> {
             Self::Apply(step, values) => {
                 Filling { names: &step.migration.settings().placeholders, values: *values }
             }
-            Self::Undo(_) => Filling::NONE,
+            Self::Undo(undo) => match &undo.script {
+                UndoText::File { names, values, .. } => Filling { names, values: *values },
+                UndoText::Kept(_) => Filling::NONE,
+            },
         }
     }
 
@@ -91,7 +97,10 @@ impl<'a> Job<'a> {
     pub(super) fn record(&self, tracker: &Tracker) -> String {
         match self {
             Self::Apply(step, _) => tracker.record(step, self.down().as_deref(), Mark::Applied),
-            Self::Undo(undo) => tracker.forget(&undo.id, "rollback", None),
+            Self::Undo(undo) => {
+                let along = undo.along.iter().map(|id| tracker.forget(id, "rollback", None));
+                tracker.forget(&undo.id, "rollback", None) + &along.collect::<String>()
+            }
         }
     }
 

@@ -144,9 +144,9 @@ fn finding(migration: &Migration, verify: &Script<'_>, place: usize, returned: S
         path: beside(migration.path(), "verify"),
         place: verify.excerpt(place),
         statement: statement
-            .map(|s| verify[s.code()].trim_end_matches(';').trim_end().to_owned())
+            .map(|s| verify.written(s.code()).trim_end_matches(';').trim_end().to_owned())
             .unwrap_or_default(),
-        returned,
+        returned: verify.conceal(&returned),
     }
 }
 

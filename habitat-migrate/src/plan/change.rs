@@ -1,11 +1,12 @@
 //! Changes to the tracker that run no migration: repairs, baselines, adoption, squashed histories.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use habitat_migrate_catalog::{Catalog, Digest, Migration, MigrationId, Version};
+use habitat_migrate_catalog::{Catalog, Digest, Kind, Migration, MigrationId, Version};
 
-use super::{Planner, Refusal, Refusals, Step};
+use super::{Planner, Refusal, Refusals, Step, Wish, filled, replaced, unfilled};
 use crate::history::{History, Record, State};
 use crate::policy::{OutOfOrder, Policy};
 
@@ -13,7 +14,16 @@ use crate::policy::{OutOfOrder, Policy};
 #[derive(Clone, Debug)]
 pub(crate) enum Change<'c> {
     /// A migration counts as applied although this library did not run it.
-    Record { step: Step<'c>, event: &'static str, deployed: Deployed, why: String },
+    Record {
+        step: Step<'c>,
+        /// The script that takes it back.
+        down: Option<Cow<'c, str>>,
+        /// Those in whose place it stands, also in the order of time.
+        instead: Vec<MigrationId>,
+        event: &'static str,
+        deployed: Deployed,
+        why: String,
+    },
     /// An interrupted migration counts as applied.
     Complete { id: MigrationId, why: String },
     /// A record goes.
@@ -21,9 +31,23 @@ pub(crate) enum Change<'c> {
     /// A record stands outside of the order from now on: another migration stands for it.
     Replace { id: MigrationId, by: MigrationId },
     /// A record's checksum is another one now.
-    Accept { id: MigrationId, why: String },
+    Accept { id: MigrationId, checksum: String, why: String },
     /// The records of a context, from one place on, are put in a new order.
     Order { context: String, from: u32, links: Vec<Link> },
+}
+
+impl Change<'_> {
+    /// The migration whose record it changes; none where it only puts records in order.
+    pub(crate) fn id(&self) -> Option<&MigrationId> {
+        match self {
+            Self::Record { step, .. } => Some(step.migration.id()),
+            Self::Complete { id, .. }
+            | Self::Forget { id, .. }
+            | Self::Replace { id, .. }
+            | Self::Accept { id, .. } => Some(id),
+            Self::Order { .. } => None,
+        }
+    }
 }
 
 /// When and by whom a migration was applied, where another tool has kept it.
@@ -50,17 +74,22 @@ pub(crate) fn take_over<'c>(
     catalog: &'c Catalog,
     history: &History,
     taken: &[Taken],
+    wish: Wish<'_>,
 ) -> Result<Vec<Change<'c>>, Refusals> {
+    let mut refusals = Vec::new();
+    super::environment(history, wish.environment, &mut refusals);
     let by_id: HashMap<&MigrationId, &Taken> = taken.iter().map(|taken| (&taken.id, taken)).collect();
     let mut planner = Planner::new(history, Policy { out_of_order: OutOfOrder::Apply, ..Policy::default() });
     let mut changes = Vec::new();
     for migration in catalog.migrations().iter().filter(|m| history.get(m.id()).is_none()) {
         let Some(taken) = by_id.get(migration.id()) else { continue };
-        let step = planner.step(migration, &mut Vec::new());
+        unfilled(migration, wish.values, &mut refusals);
         let (deployed, why) = (taken.deployed.clone(), taken.why.clone());
-        changes.push(Change::Record { step, event: "adopt", deployed, why });
+        let step = planner.step(migration, &mut Vec::new());
+        let down = kept(migration, wish);
+        changes.push(Change::Record { step, down, instead: Vec::new(), event: "adopt", deployed, why });
     }
-    Ok(changes)
+    if refusals.is_empty() { Ok(changes) } else { Err(Refusals::new(refusals)) }
 }
 
 /// Where a record stands in its context.
@@ -95,16 +124,22 @@ pub(crate) fn repair<'c>(
     history: &History,
     repair: Repair<'_>,
     why: &str,
+    wish: Wish<'_>,
 ) -> Result<Vec<Change<'c>>, Refusals> {
+    let mut refusals = Vec::new();
+    super::environment(history, wish.environment, &mut refusals);
+    if !refusals.is_empty() {
+        return Err(Refusals::new(refusals));
+    }
     let why = why.to_owned();
-    let outcome = match repair {
-        Repair::Baseline(id) => baseline(catalog, history, id, &why),
+    match repair {
+        Repair::Baseline(id) => baseline(catalog, history, id, &why, wish),
         Repair::MarkApplied(id) => match history.get(id) {
             Some(record) if record.state() == State::Interrupted => {
                 Ok(vec![Change::Complete { id: id.clone(), why }])
             }
-            Some(_) => Err(Refusal::Recorded { migration: id.clone() }),
-            None => record(catalog, history, &[id], "mark", &why),
+            Some(_) => Err(Refusal::Recorded { migration: id.clone() }.into()),
+            None => mark(catalog, history, id, &why, wish),
         },
         Repair::Forget(id) => match history.get(id) {
             Some(_) => {
@@ -117,23 +152,27 @@ pub(crate) fn repair<'c>(
                 ));
                 Ok(changes)
             }
-            None => Err(Refusal::NotRecorded { migration: id.clone() }),
+            None => Err(Refusal::NotRecorded { migration: id.clone() }.into()),
         },
         Repair::Accept(id) => match (history.get(id), catalog.get(id.context(), id.version())) {
-            (None, _) => Err(Refusal::NotRecorded { migration: id.clone() }),
-            (_, None) => Err(Refusal::Unknown { migration: id.clone() }),
-            (Some(_), Some(migration)) => {
+            (None, _) => Err(Refusal::NotRecorded { migration: id.clone() }.into()),
+            (_, None) => Err(Refusal::Unknown { migration: id.clone() }.into()),
+            (Some(record), Some(migration)) => {
                 let built = migration.checksum().to_string();
+                let recorded = record.checksum().to_owned();
+                if recorded == built {
+                    return Err(Refusal::Unchanged { migration: id.clone() }.into());
+                }
                 let checksum = |record: &Record| {
                     if record.id() == id { built.clone() } else { record.checksum().to_owned() }
                 };
                 let mut changes: Vec<_> = order(history, id, |_| true, checksum).into_iter().collect();
-                changes.push(Change::Accept { id: id.clone(), why: format!("{built}: {why}") });
+                let (id, why) = (id.clone(), format!("{why}; it was {recorded}"));
+                changes.push(Change::Accept { id, checksum: built, why });
                 Ok(changes)
             }
         },
-    };
-    outcome.map_err(|refusal| Refusals::new(vec![refusal]))
+    }
 }
 
 fn baseline<'c>(
@@ -141,63 +180,102 @@ fn baseline<'c>(
     history: &History,
     id: &MigrationId,
     why: &str,
-) -> Result<Vec<Change<'c>>, Refusal> {
+    wish: Wish<'_>,
+) -> Result<Vec<Change<'c>>, Refusals> {
     let ours =
         |record: &&Record| catalog.contexts().iter().any(|context| context.name() == record.id().context());
     if let Some(record) = history.records().iter().find(ours) {
-        return Err(Refusal::Recorded { migration: record.id().clone() });
+        return Err(Refusal::Recorded { migration: record.id().clone() }.into());
     }
     let mut refusals = Vec::new();
     let within = super::within(catalog, id, &mut refusals);
-    if let Some(refusal) = refusals.pop() {
-        return Err(refusal);
+    let environment = super::environment(history, wish.environment, &mut refusals);
+    if !refusals.is_empty() {
+        return Err(Refusals::new(refusals));
     }
-    let ids: Vec<&MigrationId> = catalog
-        .migrations()
-        .iter()
-        .filter(|m| m.is_ordered() && within.contains(m.id()))
-        .map(|m| m.id())
-        .collect();
-    record(catalog, history, &ids, "baseline", why)
+    // The one that is named counts as applied in any case; what else this database does not get, it has not.
+    let is_there = |m: &&Migration| {
+        m.kind() == Kind::Versioned && within.contains(m.id()) && (m.is_for(environment) || m.id() == id)
+    };
+    let migrations: Vec<&Migration> = catalog.migrations().iter().filter(is_there).collect();
+    record(history, &migrations, "baseline", why, wish)
+}
+
+/// Records one migration; it stands for those that it replaces, where they are applied.
+fn mark<'c>(
+    catalog: &'c Catalog,
+    history: &History,
+    id: &MigrationId,
+    why: &str,
+    wish: Wish<'_>,
+) -> Result<Vec<Change<'c>>, Refusals> {
+    let Some(migration) = catalog.get(id.context(), id.version()) else {
+        return Err(Refusal::Unknown { migration: id.clone() }.into());
+    };
+    let mut refusals = Vec::new();
+    let stands = Planner::new(history, wish.policy).has_all_that_it_replaces(migration, &mut refusals);
+    unfilled(migration, wish.values, &mut refusals);
+    match refusals.is_empty() {
+        false => Err(Refusals::new(refusals)),
+        true if stands => Ok(stand(history, &[migration], wish)),
+        true => record(history, &[migration], "mark", why, wish),
+    }
 }
 
 /// Records migrations behind what is there.
 fn record<'c>(
-    catalog: &'c Catalog,
     history: &History,
-    ids: &[&MigrationId],
+    migrations: &[&'c Migration],
     event: &'static str,
     why: &str,
-) -> Result<Vec<Change<'c>>, Refusal> {
+    wish: Wish<'_>,
+) -> Result<Vec<Change<'c>>, Refusals> {
+    let mut refusals = Vec::new();
     let mut planner = Planner::new(history, Policy { out_of_order: OutOfOrder::Apply, ..Policy::default() });
     let mut changes = Vec::new();
-    for id in ids {
-        let Some(migration) = catalog.get(id.context(), id.version()) else {
-            return Err(Refusal::Unknown { migration: (*id).clone() });
-        };
+    for migration in migrations {
+        unfilled(migration, wish.values, &mut refusals);
         // What it requires may be there without a record: that is what the caller says.
         let step = planner.step(migration, &mut Vec::new());
-        changes.push(Change::Record { step, event, deployed: Deployed::default(), why: why.to_owned() });
+        changes.push(Change::Record {
+            step,
+            down: kept(migration, wish),
+            instead: Vec::new(),
+            event,
+            deployed: Deployed::default(),
+            why: why.to_owned(),
+        });
     }
-    Ok(changes)
+    if refusals.is_empty() { Ok(changes) } else { Err(Refusals::new(refusals)) }
+}
+
+/// The down script of a migration as the tracker keeps it: with the values of its placeholders.
+fn kept<'c>(migration: &'c Migration, wish: Wish<'_>) -> Option<Cow<'c, str>> {
+    Some(filled(migration.down()?, &migration.settings().placeholders, wish.values))
 }
 
 /// Lets migrations stand for those that they replace, whose records stay, outside of the order.
-pub(crate) fn stand<'c>(history: &History, stands: &[&'c Migration]) -> Vec<Change<'c>> {
+pub(crate) fn stand<'c>(history: &History, stands: &[&'c Migration], wish: Wish<'_>) -> Vec<Change<'c>> {
     let mut changes = Vec::new();
     let mut orders: HashMap<&str, Vec<(&Version, String)>> = HashMap::new();
     for migration in stands {
         let context = migration.context();
-        let gone: HashSet<MigrationId> = super::replaced(migration).collect();
+        let gone: HashSet<MigrationId> = replaced(migration).collect();
         let rows = orders.entry(context).or_insert_with(|| in_order(history, context));
         let first = rows.iter().position(|(version, _)| gone.iter().any(|id| id.version() == *version));
         rows.insert(first.unwrap_or(rows.len()), (migration.version(), migration.checksum().to_string()));
         rows.retain(|(version, _)| !gone.iter().any(|id| id.version() == *version));
         let step = Step { migration, link: None, again: false };
-        let why = "it stands for migrations that are applied".to_owned();
-        changes.push(Change::Record { step, event: "replace", deployed: Deployed::default(), why });
+        changes.push(Change::Record {
+            step,
+            down: kept(migration, wish),
+            instead: replaced(migration).collect(),
+            event: "replace",
+            deployed: Deployed::default(),
+            why: "it stands for migrations that are applied".to_owned(),
+        });
         let by = migration.id();
-        changes.extend(super::replaced(migration).map(|id| Change::Replace { id, by: by.clone() }));
+        changes.extend(replaced(migration).map(|id| Change::Replace { id, by: by.clone() }));
     }
     for (context, rows) in orders {
         let links = links(context, rows.into_iter());

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use habitat_migrate_catalog::{Catalog, Compatibility, Kind, Migration, MigrationId, Version};
 
 use super::{Refusal, replaced};
-use crate::history::{History, State};
+use crate::history::{History, Record, State};
 use crate::policy::{Changed, Missing, NewerDatabase, Policy};
 
 /// Compares what is applied with the catalog; returns what is newer.
@@ -29,12 +29,12 @@ pub(super) fn compare(
         let id = record.id();
         // A context that the catalog does not have belongs to another program.
         let Some(last) = last.get(id.context()) else { continue };
+        if record.state() == State::Interrupted {
+            refusals.push(Refusal::Interrupted { migration: id.clone() });
+        }
         // Another migration stands for it, or will.
         if record.state() == State::Replaced || replaced.contains(id) {
             continue;
-        }
-        if record.state() == State::Interrupted {
-            refusals.push(Refusal::Interrupted { migration: id.clone() });
         }
         match known.get(id) {
             // It runs again.
@@ -52,7 +52,10 @@ pub(super) fn compare(
             Some(_) => {}
             // It repeats, or only some environments have it: no later one was built on it.
             None if record.ordinal.is_none() => {}
-            None if id.version() > *last || settled.contains(id.context()) => {
+            None if id.version() > *last
+                || settled.contains(id.context())
+                || may_stand_for(history, record).any(|id| known.contains_key(id)) =>
+            {
                 newer.push(id.clone());
                 if record.compatibility() == Compatibility::Breaking {
                     refusals.push(Refusal::Breaking { migration: id.clone() });
@@ -85,6 +88,23 @@ fn settled<'c>(catalog: &'c Catalog, history: &History) -> HashSet<&'c str> {
         }
     }
     settled
+}
+
+/// The migrations for which a record may stand: a program that has these and not the record is older than it.
+pub(super) fn may_stand_for<'h>(
+    history: &'h History,
+    record: &'h Record,
+) -> impl Iterator<Item = &'h MigrationId> {
+    fn number(record: &Record) -> (usize, &str) {
+        let number = record.id().version().number();
+        (number.len(), number)
+    }
+    let is_below = move |other: &&Record| {
+        other.state() == State::Replaced
+            && other.id().context() == record.id().context()
+            && number(other) <= number(record)
+    };
+    history.records().iter().filter(is_below).map(Record::id)
 }
 
 /// Whether the applied text is the migration's text, or an earlier one that it accepts.

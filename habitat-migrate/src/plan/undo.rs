@@ -1,13 +1,11 @@
 //! What a rollback means for a history: [`Undo`]s in order, or the reasons why not.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
-use habitat_migrate_catalog::{
-    Catalog, Migration, MigrationId, Settings, Template, TransactionMode, normalise,
-};
+use habitat_migrate_catalog::{Catalog, Migration, MigrationId, Placeholders, Settings, TransactionMode};
 
-use super::{Refusal, Refusals, Wish, unfilled};
+use super::{Refusal, Refusals, Wish, filled, may_stand_for, replaced, unfilled};
 use crate::history::{History, Record, State};
 use crate::policy::Rollback;
 
@@ -16,8 +14,29 @@ use crate::policy::Rollback;
 pub(crate) struct Undo<'c> {
     pub(crate) id: MigrationId,
     pub(crate) path: String,
-    pub(crate) script: Cow<'c, str>,
+    pub(crate) script: Text<'c>,
     pub(crate) settings: Settings,
+    /// The records that go with its own: it stands for them.
+    pub(crate) along: Vec<MigrationId>,
+}
+
+/// A down script.
+#[derive(Clone)]
+pub(crate) enum Text<'c> {
+    /// As it is in the file, with placeholders that have values.
+    File { script: &'c str, names: &'c [Cow<'static, str>], values: Option<&'c Placeholders> },
+    /// As it was recorded, with the values in it.
+    Kept(String),
+}
+
+/// Values may be secret: the text is not shown.
+impl std::fmt::Debug for Text<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::File { .. } => "File",
+            Self::Kept(_) => "Kept",
+        })
+    }
 }
 
 /// What is taken back, last applied first, so that whatever builds on a migration goes before it.
@@ -33,29 +52,26 @@ pub(crate) fn undo<'c>(
     history: &History,
     rollback: &Rollback,
     redo: bool,
-    wish: Wish<'_>,
+    wish: Wish<'c>,
 ) -> Result<Vec<Undo<'c>>, Refusals> {
     let mut refusals = Vec::new();
+    super::environment(history, wish.environment, &mut refusals);
     let ours: HashSet<&str> = catalog.contexts().iter().map(|context| context.name()).collect();
     // What repeats is taken back by no script: it changes, or goes with what it stands on.
     let is_candidate = |record: &&Record| {
         ours.contains(record.id().context()) && record.state() != State::Replaced && !is_repeatable(record)
     };
-    let applied: Vec<&Record> = history.records().iter().filter(is_candidate).collect();
+    let applied = in_order(catalog, history.records().iter().filter(is_candidate).collect());
     let chosen = chosen(&applied, rollback, &mut refusals);
     let mut steps = Vec::new();
     for record in chosen.into_iter().rev() {
         let id = record.id();
         let migration = catalog.get(id.context(), id.version());
-        let script = match (&record.down, migration.and_then(|migration| migration.down())) {
-            (Some(recorded), _) => Some(Cow::Owned(recorded.clone())),
-            (None, Some(own)) => Some(filled(own, migration, wish, &mut refusals)),
-            (None, None) => None,
-        };
+        let script = script(record, migration, wish, &mut refusals);
         if record.state() == State::Interrupted {
             refusals.push(Refusal::Interrupted { migration: id.clone() });
         }
-        if redo && migration.is_none() {
+        if migration.is_none() && (redo || is_in_place_of_others(catalog, history, record)) {
             refusals.push(Refusal::Unknown { migration: id.clone() });
         }
         let Some(script) = script else {
@@ -66,32 +82,93 @@ pub(crate) fn undo<'c>(
             Some(migration) => super::beside(migration.path(), "down"),
             None => format!("{id} (the down script that the tracker keeps)"),
         };
-        let settings = Settings::of_script(&script);
-        if TransactionMode::of_down(&script) == TransactionMode::None {
+        let text = match &script {
+            Text::File { script, .. } => script,
+            Text::Kept(text) => text.as_str(),
+        };
+        let settings = Settings::of_script(text);
+        if TransactionMode::of_down(text) == TransactionMode::None {
             refusals.push(Refusal::Unsupported { path: path.clone(), what: "runs without a transaction" });
         }
-        steps.push(Undo { id: id.clone(), path, script, settings });
+        let is_along = |id: &MigrationId| history.get(id).is_some_and(|r| r.state() == State::Replaced);
+        let along = migration.into_iter().flat_map(replaced).filter(is_along).collect();
+        steps.push(Undo { id: id.clone(), path, script, settings, along });
     }
     if refusals.is_empty() { Ok(steps) } else { Err(Refusals::new(refusals)) }
 }
 
-/// A script of the catalog with the values of its placeholders.
-fn filled<'c>(
-    script: &'c str,
-    migration: Option<&Migration>,
-    wish: Wish<'_>,
+/// The script that takes a migration back: the one that was kept, where it was.
+///
+/// Where the catalog's is the same, it is taken instead: the server's errors are told by the places of its file.
+fn script<'c>(
+    record: &Record,
+    migration: Option<&'c Migration>,
+    wish: Wish<'c>,
     refusals: &mut Vec<Refusal>,
-) -> Cow<'c, str> {
-    let Some(migration) = migration.filter(|m| !m.settings().placeholders.is_empty()) else {
-        return script.into();
-    };
-    unfilled(migration, wish.values, refusals);
-    let text = normalise(script);
-    let rendered = wish.values.and_then(|values| {
-        let rendered = Template::of(&text, &migration.settings().placeholders).render(values).ok()?;
-        Some(rendered.text().to_owned())
+) -> Option<Text<'c>> {
+    let own = migration.and_then(|migration| Some((migration, migration.down()?)));
+    let file = own.map(|(migration, script)| {
+        let names = &migration.settings().placeholders;
+        (migration, Text::File { script, names, values: wish.values }, filled(script, names, wish.values))
     });
-    rendered.map_or(script.into(), Cow::Owned)
+    match (&record.down, file) {
+        (Some(kept), Some((_, file, text))) if *kept == text => Some(file),
+        (Some(kept), _) => Some(Text::Kept(kept.clone())),
+        (None, Some((migration, file, _))) => {
+            unfilled(migration, wish.values, refusals);
+            Some(file)
+        }
+        (None, None) => None,
+    }
+}
+
+/// Whether a record that this program does not know stands for migrations that it knows: what goes with it, it cannot tell.
+fn is_in_place_of_others(catalog: &Catalog, history: &History, record: &Record) -> bool {
+    let number = |id: &MigrationId| {
+        let number = id.version().number();
+        (number.len(), number.to_owned())
+    };
+    let first = |replaced: &MigrationId| {
+        let others = history.records().iter().filter(|r| {
+            r.state() == State::Applied && r.ordinal.is_some() && r.id().context() == replaced.context()
+        });
+        others
+            .map(|r| r.id())
+            .filter(|id| number(id) >= number(replaced))
+            .min_by_key(|id| number(id))
+            .cloned()
+    };
+    let known = |id: &&MigrationId| catalog.get(id.context(), id.version()).is_some();
+    may_stand_for(history, record).filter(known).any(|id| first(id).as_ref() == Some(record.id()))
+}
+
+/// The records in the order in which they were applied, but none before what it requires, or what precedes it in its context: one that
+/// stands for others has the time of the last of them.
+fn in_order<'h>(catalog: &Catalog, records: Vec<&'h Record>) -> Vec<&'h Record> {
+    let place: HashMap<&MigrationId, usize> = records.iter().enumerate().map(|(n, r)| (r.id(), n)).collect();
+    let ordinals: HashMap<(&str, u32), usize> =
+        records.iter().enumerate().filter_map(|(n, r)| Some(((r.id().context(), r.ordinal?), n))).collect();
+    let needs = |record: &Record| -> Vec<usize> {
+        let id = record.id();
+        let before =
+            record.ordinal.and_then(|ordinal| ordinals.get(&(id.context(), ordinal.checked_sub(1)?)));
+        let requires = catalog.get(id.context(), id.version()).map(|m| m.requires()).unwrap_or_default();
+        requires.iter().filter_map(|id| place.get(id)).chain(before).copied().collect()
+    };
+    let mut seen = vec![false; records.len()];
+    let mut ordered = Vec::with_capacity(records.len());
+    for start in 0..records.len() {
+        let mut stack = vec![(start, false)];
+        while let Some((n, is_ready)) = stack.pop() {
+            if is_ready {
+                ordered.push(records[n]);
+            } else if !std::mem::replace(&mut seen[n], true) {
+                stack.push((n, true));
+                stack.extend(needs(records[n]).into_iter().map(|n| (n, false)));
+            }
+        }
+    }
+    ordered
 }
 
 fn is_repeatable(record: &Record) -> bool {

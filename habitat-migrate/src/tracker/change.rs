@@ -12,8 +12,9 @@ impl Tracker {
     pub(crate) fn change(&self, change: &Change<'_>) -> String {
         let table = &self.table;
         match change {
-            Change::Record { step, event, deployed, why } => {
-                let mut sql = self.record(step, step.migration.down(), Mark::Applied);
+            Change::Record { step, down, instead, event, deployed, why } => {
+                let time = (!instead.is_empty()).then(|| self.time_of(instead));
+                let mut sql = self.insert(step, down.as_deref(), Mark::Applied, time.as_deref());
                 let id = step.migration.id();
                 let took = deployed.took.unwrap_or_default().as_micros();
                 let mut known = vec![format!("execution_time = '{took} microseconds'::pg_catalog.interval")];
@@ -43,9 +44,20 @@ impl Tracker {
                 this("m", id),
                 self.logged("replace", id, &format!("{by} stands for it"))
             ),
-            Change::Accept { id, why } => self.logged("accept", id, why),
+            Change::Accept { id, checksum, why } => format!(
+                "UPDATE {table} AS m SET checksum = {} WHERE {};\n{}",
+                Literal(checksum),
+                this("m", id),
+                self.logged("accept", id, why)
+            ),
             Change::Order { context, from, links } => self.order(context, *from, links),
         }
+    }
+
+    /// The place in the order of time of the last of some records, as an expression.
+    fn time_of(&self, ids: &[habitat_migrate_catalog::MigrationId]) -> String {
+        let these: Vec<String> = ids.iter().map(|id| this("n", id)).collect();
+        format!("(SELECT pg_catalog.max(n.run_order) FROM {} AS n WHERE {})", self.table, these.join(" OR "))
     }
 
     /// Takes the records behind one out of their order, so that it can go.

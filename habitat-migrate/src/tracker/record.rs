@@ -26,6 +26,17 @@ impl Tracker {
     /// is not, so that `ENDED`, which is no number, is what the server complains about.
     /// <https://www.postgresql.org/docs/current/sql-set-transaction.html>
     pub(crate) fn record(&self, step: &Step<'_>, down: Option<&str>, mark: Mark) -> String {
+        self.insert(step, down, mark, None)
+    }
+
+    /// [`Tracker::record`], at another place in the order of time than the last one.
+    pub(super) fn insert(
+        &self,
+        step: &Step<'_>,
+        down: Option<&str>,
+        mark: Mark,
+        time: Option<&str>,
+    ) -> String {
         let migration = step.migration;
         let state = match mark {
             Mark::Interrupted => "'interrupted'".to_owned(),
@@ -39,10 +50,14 @@ impl Tracker {
             Some(link) => (link.ordinal.to_string(), format!("'{}'", link.digest)),
         };
         let down = down.map_or("NULL".to_owned(), |down| Literal(down).to_string());
+        let (column, overriding, time) = match time {
+            None => ("", "", String::new()),
+            Some(time) => (", run_order", " OVERRIDING SYSTEM VALUE", format!(", {time}")),
+        };
         let insert = format!(
             "INSERT INTO {table} (version, description, context, deployed_at, deployed_by, state, checksum, breaking, \
-             ordinal, digest, down) VALUES ({version}, {description}, {context}, pg_catalog.clock_timestamp(), \
-             SESSION_USER, {state}, '{checksum}', {breaking}, {ordinal}, {digest}, {down})",
+             ordinal, digest, down{column}){overriding} VALUES ({version}, {description}, {context}, pg_catalog.clock_timestamp(), \
+             SESSION_USER, {state}, '{checksum}', {breaking}, {ordinal}, {digest}, {down}{time})",
             table = self.table,
             version = Literal(migration.version().as_str()),
             description = Literal(migration.description()),

@@ -15,6 +15,7 @@ pub(crate) struct Rights {
     select: bool,
     write: bool,
     log: bool,
+    delete: bool,
     environments: bool,
 }
 
@@ -30,12 +31,13 @@ impl Rights {
             select: row.is_true(6),
             write: row.is_true(7),
             log: row.is_true(8),
-            environments: row.is_true(9),
+            delete: row.is_true(9),
+            environments: row.is_true(10),
         }
     }
 
     /// The statements that give what is lacking: to create the tracker, to read it, or to write to it as well.
-    pub(crate) fn grants(&self, tracker: &Tracker, write: bool) -> Vec<String> {
+    pub(crate) fn grants(&self, tracker: &Tracker, write: bool, delete: bool) -> Vec<String> {
         let login = Ident(&self.login);
         let (schema, table, log) = (Ident(&tracker.schema), &tracker.table, &tracker.log);
         if !self.schema {
@@ -51,9 +53,12 @@ impl Rights {
             grants.push(format!("GRANT USAGE ON SCHEMA {schema} TO {login};"));
         }
         if write && !self.write {
-            grants.push(format!("GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO {login};"));
+            grants.push(format!("GRANT SELECT, INSERT, UPDATE ON {table} TO {login};"));
         } else if !self.select {
             grants.push(format!("GRANT SELECT ON {table} TO {login};"));
+        }
+        if delete && !self.delete {
+            grants.push(format!("GRANT DELETE ON {table} TO {login};"));
         }
         if write && !self.log {
             grants.push(format!("GRANT SELECT, INSERT ON {log} TO {login};"));
@@ -82,9 +87,9 @@ impl Tracker {
             "SELECT 'rights' AS \"habitat-migrate\", CURRENT_USER, d.datname, n.oid IS NOT NULL, {migrations} IS NOT NULL, \
              pg_catalog.has_schema_privilege(n.oid, 'USAGE'), \
              pg_catalog.has_table_privilege({migrations}, 'SELECT'), \
-             pg_catalog.has_table_privilege({migrations}, 'INSERT') AND pg_catalog.has_table_privilege({migrations}, 'UPDATE') \
-             AND pg_catalog.has_table_privilege({migrations}, 'DELETE'), \
+             pg_catalog.has_table_privilege({migrations}, 'INSERT') AND pg_catalog.has_table_privilege({migrations}, 'UPDATE'), \
              pg_catalog.has_table_privilege({log}, 'SELECT') AND pg_catalog.has_table_privilege({log}, 'INSERT'), \
+             pg_catalog.has_table_privilege({migrations}, 'DELETE'), \
              COALESCE(pg_catalog.has_table_privilege({environments}, 'SELECT'), true) \
              FROM pg_catalog.pg_database AS d LEFT JOIN pg_catalog.pg_namespace AS n \
              ON n.nspname OPERATOR(pg_catalog.=) {schema} \
