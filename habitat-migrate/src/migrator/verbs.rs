@@ -20,6 +20,7 @@ use crate::history::History;
 use crate::plan::{self, Plan, Repair};
 use crate::policy::Rollback;
 use crate::report::Report;
+use crate::status::Status;
 
 impl Migrator {
     /// Applies everything that is pending: returns a [`Report`] for a `postgres::Client`, a future of one for a `tokio_postgres::Client`.
@@ -260,6 +261,28 @@ impl Migrator {
     /// [`ErrorKind::ConnectionLost`](crate::ErrorKind::ConnectionLost).
     pub fn history<'a, C: Client>(&'a self, client: &'a mut C) -> C::Outcome<'a, Result<History>> {
         C::complete(Box::pin(async move { engine::history(&self.goal()?, client).await }))
+    }
+
+    /// Tells where a database stands: what is applied, since when and by whom, what is pending, what is not as this program has it; and
+    /// whether somebody changed the tracker's rows by hand, which its log tells. Takes no lock and writes nothing.
+    ///
+    /// ```no_run
+    /// # #[cfg(feature = "postgres")]
+    /// # fn example(migrator: &habitat_migrate::Migrator, client: &mut postgres::Client) -> habitat_migrate::Result<()> {
+    /// let status = migrator.status(client)?;
+    /// print!("{status}");
+    /// assert!(status.is_current() && status.drift().is_empty());
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// Needs SELECT on the tracker and on its log; without the latter, [`Status::log`] says that drift is not told.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Migrator::history`].
+    pub fn status<'a, C: Client>(&'a self, client: &'a mut C) -> C::Outcome<'a, Result<Status>> {
+        let span = tracing::info_span!("status", schema = %self.schema);
+        C::complete(Box::pin(async move { engine::status(&self.goal()?, client).await }.instrument(span)))
     }
 
     /// Tells what [`Migrator::migrate`] would do now, without doing it. Needs no right but SELECT on the tracker.
