@@ -4,10 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From the bottom to the top; a module may import from those of a lower rank, and from its own parts.
-const RANKS: [&[&str]; 12] = [
+const RANKS: [&[&str]; 13] = [
     &["sql", "policy", "report", "history", "stale", "build", "server", "finding"],
     &["event"],
     &["plan"],
+    &["status"],
     &["client"],
     &["connect", "adopt"],
     &["tracker"],

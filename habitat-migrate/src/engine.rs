@@ -27,6 +27,7 @@ mod rollback;
 mod script;
 mod session;
 mod settings;
+mod status;
 mod trouble;
 mod verify;
 
@@ -40,6 +41,7 @@ use settings::Settings;
 pub(crate) use amend::amend;
 pub(crate) use rollback::{Undoing, rollback};
 pub(crate) use settings::Limits;
+pub(crate) use status::status;
 pub(crate) use verify::verify;
 
 /// What a run is to reach, and how.

@@ -44,6 +44,7 @@ mod report;
 mod server;
 mod sql;
 mod stale;
+mod status;
 #[cfg(feature = "adopt")]
 mod takeover;
 #[cfg(feature = "testing")]
@@ -71,6 +72,7 @@ pub use history::{History, Record, State};
 pub use migrator::Migrator;
 pub use plan::{Plan, Refusal, Refusals};
 pub use report::{Applied, Report};
+pub use status::{Drift, Entry, LogAccess, Stage, Status};
 
 /// What generated code names.
 #[doc(hidden)]

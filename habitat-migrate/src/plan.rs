@@ -21,7 +21,8 @@ mod undo;
 pub(crate) use change::{Change, Link, Repair, repair, stand};
 #[cfg(feature = "adopt")]
 pub(crate) use change::{Deployed, Taken, take_over};
-use compare::{compare, is_same, may_stand_for};
+use compare::{compare, may_stand_for};
+pub(crate) use compare::{is_same, newer};
 pub use refusal::{Refusal, Refusals};
 pub(crate) use undo::{Text as UndoText, Undo, undo};
 

@@ -11,6 +11,7 @@ use crate::client::{Reply, Row};
 use crate::history::{History, Record, State};
 use crate::sql::{Ident, Literal};
 
+mod audit;
 mod change;
 mod format;
 mod record;

@@ -72,6 +72,11 @@ pub(super) fn compare(
     newer
 }
 
+/// What the database has from newer programs, whatever the policy says of it.
+pub(crate) fn newer(catalog: &Catalog, history: &History) -> Vec<MigrationId> {
+    compare(catalog, history, Policy::default(), &mut Vec::new())
+}
+
 /// The contexts whose first records are exactly the catalog's migrations: all others came later, from newer
 /// programs, even where their versions are lower. It is what the tracker's digests tell without reading its rows.
 fn settled<'c>(catalog: &'c Catalog, history: &History) -> HashSet<&'c str> {
@@ -108,7 +113,7 @@ pub(super) fn may_stand_for<'h>(
 }
 
 /// Whether the applied text is the migration's text, or an earlier one that it accepts.
-pub(super) fn is_same(migration: &Migration, recorded: &str) -> bool {
+pub(crate) fn is_same(migration: &Migration, recorded: &str) -> bool {
     let accepted = migration.settings().accepts.iter();
     accepted.chain([&migration.checksum()]).any(|checksum| checksum.to_string() == recorded)
 }
