@@ -19,6 +19,14 @@ pub(crate) struct Node {
 }
 
 impl Node {
+    /// What messages call it: its file, or its function and where that is.
+    fn shown(&self) -> String {
+        match self.migration.as_ref().and_then(Migration::function) {
+            Some(function) => format!("`{function}` ({})", self.path),
+            None => self.path.clone(),
+        }
+    }
+
     fn problem(&self, offset: Option<usize>, message: String) -> Problem {
         match (&self.migration, offset) {
             (Some(migration), Some(offset)) => Problem::at(&self.path, migration.script(), offset, message),
@@ -212,16 +220,14 @@ fn same_number(one: &Node, other: &Node) -> bool {
 fn duplicate(one: &Node, other: &Node) -> Problem {
     let context = one.id.context();
     let number = one.id.version().number();
+    let (first, second) = (one.shown(), other.shown());
     let (message, help) = if one.id == other.id {
         let help =
             "a context has each version once, from whichever source; remove or rename one of the files";
-        (format!("{} is defined twice, in {} and in {}", one.id, one.path, other.path), help)
+        (format!("{} is defined twice, in {first} and in {second}", one.id), help)
     } else {
         let help = "give one of them the next free number; the one that no database has yet, if there is one";
-        (
-            format!("two migrations of {context} have the number {number}: {} and {}", one.path, other.path),
-            help,
-        )
+        (format!("two migrations of {context} have the number {number}: {first} and {second}"), help)
     };
     Problem::new(&other.path, message).with_help(help)
 }

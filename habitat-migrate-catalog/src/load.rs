@@ -203,7 +203,7 @@ fn required(directives: &Directives, id: &MigrationId) -> Vec<(MigrationId, Opti
 }
 
 /// `01_treasury_core` in words: `treasury core`.
-fn words_of(version: &Version) -> String {
+pub(crate) fn words_of(version: &Version) -> String {
     let name = version.as_str();
     let name =
         name.strip_prefix("R__").unwrap_or_else(|| name.trim_start_matches(|c: char| c.is_ascii_digit()));
@@ -274,7 +274,7 @@ impl Catalog {
 }
 
 /// A migration that was checked, with the places of what it requires.
-fn node_of(migration: &Migration) -> Node {
+pub(crate) fn node_of(migration: &Migration) -> Node {
     let declared = match migration.requires() {
         [] => Vec::new(),
         _ => required(&Directives::of_checked(migration.script()), migration.id()),
