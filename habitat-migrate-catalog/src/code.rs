@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::borrow::Cow;
 
+use crate::folder::is_context;
 use crate::graph::{External, Graph, Node};
 use crate::load::{node_of, words_of};
 use crate::name::{FileName, Role};
@@ -121,7 +122,15 @@ impl CodeMigration {
         let version = check_version(self.version).map_err(&mut fail).map(|()| Version::new(self.version));
         let unknown = |help: &str| ("it is not said which context it belongs to".to_owned(), help.to_owned());
         let context = self.context.map_or(usual, Ok).map_err(|help| fail(unknown(help)));
+        let odd = context.ok().filter(|context| !is_context(context));
+        if let Some(odd) = odd {
+            let help = "use letters, digits, `_`, `-` and `.`, 200 bytes at most".to_owned();
+            fail((format!("{odd:?} cannot be the name of a context"), help));
+        }
         let (Ok(version), Ok(context)) = (version, context) else { return None };
+        if odd.is_some() {
+            return None;
+        }
         let id = MigrationId::new(context.to_owned(), version);
         let mut requires: Vec<MigrationId> = Vec::new();
         for text in self.requires {

@@ -115,6 +115,12 @@ fn where_there_are_several_contexts_one_has_to_be_named() {
 }
 
 #[test]
+fn a_context_that_no_folder_could_be_is_refused() {
+    let text = refused([SLUGS.context("a:b")]);
+    assert!(text.contains("`slugs`: \"a:b\" cannot be the name of a context"), "{text}");
+}
+
+#[test]
 fn a_verify_script_is_checked_as_a_file_is() {
     let text = refused([SLUGS.verify("SELECT true;\nCOMMIT;")]);
     assert!(text.contains("src/migrations.rs:12 (verify):2:1"), "{text}");

@@ -8,12 +8,14 @@ use crate::history::{End, History, Record, State};
 use crate::policy::{Changed, OutOfOrder, Policy};
 
 mod compare;
+mod fit;
 mod refusal;
 #[cfg(test)]
 mod tests;
 mod undo;
 
 use compare::{compare, is_same};
+pub(crate) use fit::fit;
 pub use refusal::{Refusal, Refusals};
 pub(crate) use undo::{Undo, undo};
 
@@ -221,6 +223,10 @@ fn unsupported(catalog: &Catalog) -> Vec<Refusal> {
 pub(crate) fn beside(path: &str, role: &str) -> String {
     match path.strip_suffix("up.sql").filter(|stem| stem.ends_with(['.', '/'])) {
         Some(stem) => format!("{stem}{role}.sql"),
-        None => format!("{}.{role}.sql", path.strip_suffix(".sql").unwrap_or(path)),
+        None => match path.strip_suffix(".sql") {
+            Some(stem) => format!("{stem}.{role}.sql"),
+            // A function has no file of its own.
+            None => format!("{path} ({role})"),
+        },
     }
 }

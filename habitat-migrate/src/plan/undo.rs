@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use habitat_migrate_catalog::{Catalog, MigrationId, Settings, TransactionMode};
+use habitat_migrate_catalog::{Catalog, MigrationId, Opaque, Settings, TransactionMode};
 
 use super::{Refusal, Refusals};
 use crate::history::{History, Record, State};
@@ -16,6 +16,8 @@ pub(crate) struct Undo<'c> {
     pub(crate) path: String,
     pub(crate) script: Cow<'c, str>,
     pub(crate) settings: Settings,
+    /// The function that is called in place of a script.
+    pub(crate) function: Option<Opaque>,
 }
 
 /// What is taken back, last applied first, so that whatever builds on a migration goes before it.
@@ -44,10 +46,11 @@ pub(crate) fn undo<'c>(
     for record in chosen.into_iter().rev() {
         let id = record.id();
         let migration = catalog.get(id.context(), id.version());
+        let function = migration.and_then(|migration| migration.code()?.down);
         let script = match (&record.down, migration.and_then(|migration| migration.down())) {
             (Some(recorded), _) => Some(Cow::Owned(recorded.clone())),
             (None, Some(own)) => Some(Cow::Borrowed(own)),
-            (None, None) => None,
+            (None, None) => function.map(|_| Cow::Borrowed("")),
         };
         if record.state() == State::Interrupted {
             refusals.push(Refusal::Interrupted { migration: id.clone() });
@@ -59,7 +62,9 @@ pub(crate) fn undo<'c>(
             refusals.push(Refusal::NoDown { migration: id.clone(), known: migration.is_some() });
             continue;
         };
+        let function = function.filter(|_| script.is_empty());
         let path = match migration {
+            Some(migration) if function.is_some() => migration.path().to_owned(),
             Some(migration) => super::beside(migration.path(), "down"),
             None => format!("{id} (the down script that the tracker keeps)"),
         };
@@ -67,7 +72,7 @@ pub(crate) fn undo<'c>(
         if settings.transaction == TransactionMode::None {
             refusals.push(Refusal::Unsupported { path: path.clone(), what: "runs without a transaction" });
         }
-        steps.push(Undo { id: id.clone(), path, script, settings });
+        steps.push(Undo { id: id.clone(), path, script, settings, function });
     }
     if refusals.is_empty() { Ok(steps) } else { Err(Refusals::new(refusals)) }
 }
