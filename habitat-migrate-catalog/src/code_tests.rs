@@ -83,6 +83,23 @@ fn what_is_required_must_be_there() {
 }
 
 #[test]
+fn a_script_may_require_a_function_that_is_declared() {
+    let scripts = || {
+        let scripts =
+            [("01_items.sql", "SELECT 1"), ("03_prices.sql", "-- habitat: requires 02_slugs\nSELECT 3")];
+        crate::Loader::new().source(crate::Scripts::new("shop", scripts))
+    };
+    assert!(scripts().load().is_err(), "a loader knows no functions");
+    let catalog = scripts().external("shop:02_slugs").load().expect("a sound catalog");
+    let catalog = catalog.with_code([SLUGS]).expect("a sound catalog");
+    assert_eq!(names(&catalog), ["shop:01_items", "shop:02_slugs", "shop:03_prices"]);
+    let declared = scripts().external("shop:02_slugs").load().expect("a sound catalog");
+    let other = CodeMigration::embedded("02_other", "other", NOTHING, "src/migrations.rs", 12);
+    let text = declared.with_code([other]).expect_err("it is not among them").render();
+    assert!(text.contains("shop:03_prices requires shop:02_slugs, which does not exist"), "{text}");
+}
+
+#[test]
 fn functions_that_wait_for_each_other_are_refused() {
     let one = SLUGS.context("a").requires(&["b:01_other"]);
     let other = CodeMigration::embedded("01_other", "other", NOTHING, "src/b.rs", 3);

@@ -155,7 +155,9 @@ impl Graph {
         let context = id.context();
         let known = self.contexts.contains_key(context);
         let help = match external {
-            External::Declared(names) if names.contains(context) => return None,
+            External::Declared(names) if names.contains(context) || names.contains(&id.to_string()) => {
+                return None;
+            }
             External::Absent if !known => return None,
             _ if known => match self.nearest(id) {
                 Some(meant) => format!("did you mean `{context}:{meant}`?"),

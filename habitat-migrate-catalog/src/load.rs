@@ -47,6 +47,8 @@ impl<'a> Loader<'a> {
     }
 
     /// Declares that migrations of this context are known elsewhere: they may be required although no source holds them.
+    ///
+    /// `context:version` declares one migration: a function of the program, which [`Catalog::with_code`] adds later.
     #[must_use]
     pub fn external(mut self, context: impl Into<String>) -> Self {
         self.external.insert(context.into());

@@ -1,10 +1,10 @@
 //! A function as the attribute `migration` finds it: [`Function`]. Its body is nobody's business.
 
 use proc_macro2::{Ident, TokenStream, TokenTree};
-use quote::{ToTokens, quote};
+use quote::quote;
 use syn::parse::{Parse, ParseStream};
 use syn::spanned::Spanned;
-use syn::{Attribute, Generics, Token, Type, Visibility, parenthesized, token};
+use syn::{Attribute, Generics, Token, Type, Visibility, parenthesized};
 
 /// A function and what of it matters.
 pub(crate) struct Function {

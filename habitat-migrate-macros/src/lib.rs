@@ -42,7 +42,7 @@ use crate::attr::Request;
 /// |---|---|
 /// | `dir = "migrations/habitat"` | the folder, relative to the crate's `Cargo.toml`. It holds scripts, or one folder of scripts for each context |
 /// | `context = "treasury"` | the context of scripts that lie directly in the folder; it is the folder's name otherwise |
-/// | `external = "people"`, `external("people", "billing")` | contexts whose migrations are embedded elsewhere: they may be required although they are not here |
+/// | `external = "people"`, `external("people", "billing")` | contexts whose migrations are embedded elsewhere: they may be required although they are not here; `external = "shop:0007_backfill_slugs"` is one migration, a function that `Catalog::with_code` adds |
 /// | `crate = path::to::habitat_migrate` | where the library is, if the crate knows it by another name |
 ///
 /// ```

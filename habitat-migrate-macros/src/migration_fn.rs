@@ -116,13 +116,13 @@ impl Options {
         let mut fail = |at: &LitStr, (message, help): (String, String)| {
             errors.push(syn::Error::new(at.span(), format!("{message}; {help}")));
         };
-        for version in &self.version {
+        if let Some(version) = &self.version {
             check_version(&version.value()).unwrap_or_else(|fault| fail(version, fault));
         }
         for required in &self.requires {
             check_requirement(&required.value()).unwrap_or_else(|fault| fail(required, fault));
         }
-        for verify in &self.verify {
+        if let Some(verify) = &self.verify {
             for problem in verify_problems("verify", &verify.value()) {
                 fail(verify, (problem.message().to_owned(), problem.help().unwrap_or_default().to_owned()));
             }
