@@ -182,19 +182,20 @@ pub(crate) type Fault = (String, String);
 /// Checks the version of a migration that has no file.
 #[doc(hidden)]
 pub fn check_version(version: &str) -> Result<(), Fault> {
-    let shown: String = version.chars().flat_map(char::escape_default).take(60).collect();
-    let message = format!("`{shown}` is not the name of a version");
     match FileName::parse(&format!("{version}.sql")) {
         Ok(FileName { kind: Kind::Versioned, role: Role::Up, .. }) => Ok(()),
-        Ok(FileName { kind: Kind::Repeatable, .. }) => Err((
-            message,
-            "what is written in Rust is not repeatable: begin with a number, `0007_name`".to_owned(),
-        )),
-        Ok(_) => Err((message, "write it without an ending: `0007_name`".to_owned())),
-        Err(bad) => Err((
-            format!("{message}: {}", bad.message),
-            bad.help.replace(".sql`", "`").replace("rename it to", "write"),
-        )),
+        parsed => {
+            let shown: String = version.chars().flat_map(char::escape_default).take(60).collect();
+            let help = match parsed {
+                Ok(FileName { kind: Kind::Repeatable, .. }) => {
+                    "a migration in Rust is not repeatable: `0007_name`"
+                }
+                _ => {
+                    "write a number, and a name of letters, digits, `_` and `-`, 200 bytes at most: `0007_name`"
+                }
+            };
+            Err((format!("`{shown}` is no version"), help.to_owned()))
+        }
     }
 }
 

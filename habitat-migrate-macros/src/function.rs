@@ -2,7 +2,7 @@
 
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::quote;
-use syn::parse::{Parse, ParseStream};
+use syn::parse::{Parse, ParseStream, Parser};
 use syn::spanned::Spanned;
 use syn::{Attribute, Generics, Token, Type, Visibility, parenthesized};
 
@@ -31,7 +31,7 @@ impl Parse for Function {
             if input.peek(Token![async]) || input.peek(Token![fn]) {
                 break input.parse::<Option<Token![async]>>()?;
             }
-            if !(input.peek(Token![const]) || input.peek(Token![unsafe]) || input.peek(Token![extern])) {
+            if !is_qualifier(input) {
                 return Err(syn::Error::new(
                     input.span(),
                     "a migration in Rust is a function: `async fn name(tx: &mut tokio_postgres::Transaction<'_>)`, \
@@ -56,17 +56,14 @@ impl Parse for Function {
         }
         let arguments;
         let parentheses = parenthesized!(arguments in input);
-        let inside: TokenStream = arguments.fork().parse()?;
-        let argument = match argument(&arguments) {
-            Ok(argument) if arguments.is_empty() => Some(argument),
-            _ => {
-                let place = if inside.is_empty() { parentheses.span.join() } else { inside.span() };
-                errors.push(syn::Error::new(place, TAKES));
-                None
-            }
-        };
+        let inside: TokenStream = arguments.parse()?;
+        let argument = argument.parse2(inside.clone()).ok();
+        if argument.is_none() {
+            let place = if inside.is_empty() { parentheses.span.join() } else { inside.span() };
+            errors.push(syn::Error::new(place, TAKES));
+        }
         let arrow: Option<Token![->]> = input.parse()?;
-        let result: Option<Type> = arrow.map(|_| input.parse()).transpose()?;
+        let result: Option<Type> = if arrow.is_some() { Some(input.parse()?) } else { None };
         if result.is_none() {
             let message = "a migration can fail: return a `Result<(), E>`";
             errors.push(syn::Error::new(name.span(), message));
@@ -125,6 +122,17 @@ fn argument(input: ParseStream<'_>) -> syn::Result<Type> {
     let argument = input.parse()?;
     let _: Option<Token![,]> = input.parse()?;
     Ok(argument)
+}
+
+/// Whether a word stands before `fn` that only some functions have.
+fn is_qualifier(input: ParseStream<'_>) -> bool {
+    let is_one = input.peek(Token![const]) || input.peek(Token![unsafe]) || input.peek(Token![extern]);
+    let leads_on = input.peek2(Token![fn])
+        || input.peek2(Token![async])
+        || input.peek2(Token![unsafe])
+        || input.peek2(Token![extern])
+        || input.peek2(syn::LitStr);
+    is_one && leads_on
 }
 
 /// Whether an attribute is about the item, not about the code in it.

@@ -68,6 +68,9 @@ impl Parse for Options {
 
 impl Options {
     fn option(&mut self, input: ParseStream<'_>) -> syn::Result<()> {
+        if input.peek(LitStr) {
+            return Err(input.error("say what this is: `version = \"0007_name\"`, for one"));
+        }
         let key = Ident::parse_any(input)
             .map_err(|error| syn::Error::new(error.span(), format!("expected a key; {}", keys_are())))?;
         let name = key.to_string();
@@ -130,8 +133,12 @@ impl Options {
         errors
     }
 
-    fn library(&self) -> Path {
-        self.library.clone().unwrap_or_else(|| syn::parse_quote!(::habitat_migrate))
+    /// Where generated code finds the library.
+    fn library(&self) -> TokenStream {
+        match &self.library {
+            Some(path) => quote!(#path),
+            None => quote!(::habitat_migrate),
+        }
     }
 }
 
@@ -177,7 +184,12 @@ fn constant(options: &Options, function: &Function) -> TokenStream {
 }
 
 /// A function of the type that the library calls, around the user's.
-fn wrapper(name: &TokenStream, inner: &TokenStream, function: &Function, library: &Path) -> TokenStream {
+fn wrapper(
+    name: &TokenStream,
+    inner: &TokenStream,
+    function: &Function,
+    library: &TokenStream,
+) -> TokenStream {
     // What does not fit is told where the user wrote the type.
     let argument = function.argument.as_ref().map_or(Span::call_site(), Spanned::span);
     let transaction = quote_spanned!(argument=> transaction);
