@@ -119,10 +119,9 @@ fn once_at(text: &'static str, act: impl Fn() + Send + Sync + 'static) -> (Proxy
     let (proxy, times) = (proxy(), Arc::new(AtomicUsize::new(0)));
     let seen_times = times.clone();
     proxy.on_message(move |seen| {
-        if seen.direction() == Direction::Frontend && seen.contains(text) {
-            if seen_times.fetch_add(1, Ordering::SeqCst) == 0 {
-                act();
-            }
+        let is_it = seen.direction() == Direction::Frontend && seen.contains(text);
+        if is_it && seen_times.fetch_add(1, Ordering::SeqCst) == 0 {
+            act();
         }
         Action::Forward
     });

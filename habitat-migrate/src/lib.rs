@@ -59,6 +59,7 @@ pub use habitat_migrate_catalog::{
     Catalog, Checksum, CodeMigration, Compatibility, Directory, Loader, Migration, MigrationId, Problem,
     Problems, Scripts, Source, SourceFile, Version,
 };
+#[cfg(feature = "derive")]
 /// # Migrations in Rust
 ///
 /// What SQL cannot say well, a function can: it stands beside the scripts, in the same order, and commits in one
