@@ -38,17 +38,18 @@ async fn panics_later(tx: &mut tokio_postgres::Transaction<'_>) -> Result<(), to
     panic!("this program is wrong");
 }
 
-/// Asks the server what it holds; the answer is in the error.
+/// Asks the server what this session holds; the answer is in the error.
 #[migration(version = "02_code")]
 fn tells_its_locks(tx: &mut postgres::Transaction<'_>) -> Result<(), String> {
-    let count = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()";
-    let mut count = || tx.query_one(count, &[]).expect("an answer").get::<_, i64>(0);
+    let mut count = || -> i64 {
+        let sql = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()";
+        tx.query_one(sql, &[]).expect("an answer").get(0)
+    };
     let inside = count();
     tx.batch_execute("ROLLBACK").expect("an end");
-    let mut count = || {
-        tx.query_one("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'", &[])
-            .expect("an answer")
-            .get::<_, i64>(0)
+    let mut count = || -> i64 {
+        let sql = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()";
+        tx.query_one(sql, &[]).expect("an answer").get(0)
     };
     Err(format!("{inside} inside, {} behind", count()))
 }
@@ -114,36 +115,72 @@ fn r01_of_many_processes_one_calls_the_function() {
     assert_eq!(leftovers(&mut client), (0, 0));
 }
 
-/// Does something when the first message with this text goes to the server.
-fn once_at(text: &'static str, act: impl Fn() + Send + Sync + 'static) -> (Proxy, Arc<AtomicUsize>) {
-    let (proxy, times) = (proxy(), Arc::new(AtomicUsize::new(0)));
-    let seen_times = times.clone();
-    proxy.on_message(move |seen| {
-        let is_it = seen.direction() == Direction::Frontend && seen.contains(text);
-        if is_it && seen_times.fetch_add(1, Ordering::SeqCst) == 0 {
+/// A proxy that does something when the first message with a text goes to the server.
+struct Once {
+    proxy: Proxy,
+    /// How many such messages went out.
+    times: Arc<AtomicUsize>,
+    /// How often the function was called.
+    calls: Arc<AtomicUsize>,
+}
+
+fn once_at(text: &'static str, act: impl Fn() + Send + Sync + 'static) -> Once {
+    let once = Once { proxy: proxy(), times: Arc::default(), calls: Arc::default() };
+    let (times, calls) = (once.times.clone(), once.calls.clone());
+    once.proxy.on_message(move |seen| {
+        let is_ours = |text| seen.direction() == Direction::Frontend && seen.contains(text);
+        if is_ours(text) && times.fetch_add(1, Ordering::SeqCst) == 0 {
             act();
+        }
+        if is_ours("pg_sleep(0.05)") {
+            calls.fetch_add(1, Ordering::SeqCst);
         }
         Action::Forward
     });
-    (proxy, times)
+    once
+}
+
+impl Once {
+    /// Migrates through it; how many were applied, and how often the function was called.
+    fn migrate(&self, database: &Database) -> (habitat_migrate::Report, usize) {
+        let mut client = Client::connect(&self.proxy.url(database.name(), "postgres"), NoTls).unwrap();
+        let report = around(blocking).migrate(&mut client).unwrap_or_else(|error| panic!("{error:?}"));
+        assert!(self.times.load(Ordering::SeqCst) > 0, "nothing came in between");
+        (report, self.calls.load(Ordering::SeqCst))
+    }
 }
 
 #[test]
 fn another_process_that_comes_in_between_is_found_before_the_function_is_called() {
     let database = database();
     let url = database.url();
-    let (proxy, times) = once_at("START TRANSACTION", move || {
+    let once = once_at("START TRANSACTION", move || {
         let mut other = Client::connect(&url, NoTls).unwrap();
         around(blocking)
             .lock_wait(Duration::ZERO)
             .migrate(&mut other)
             .unwrap_or_else(|error| panic!("{error:?}"));
     });
-    let mut client = Client::connect(&proxy.url(database.name(), "postgres"), NoTls).unwrap();
-    let report = around(blocking).migrate(&mut client).unwrap_or_else(|error| panic!("{error:?}"));
-    assert_eq!(times.load(Ordering::SeqCst), 1);
+    let (report, calls) = once.migrate(&database);
     let applied: Vec<_> = report.applied().iter().map(|applied| applied.id().to_string()).collect();
     assert_eq!((applied.join(" "), report.already_applied()), ("app:01_done".to_owned(), 2));
+    assert_eq!(calls, 0, "the other process has called it");
+    assert_converges(&database, "another process");
+}
+
+#[test]
+fn a_lock_that_another_process_takes_in_between_is_waited_for() {
+    let database = database();
+    let url = database.url();
+    let once = once_at("START TRANSACTION", move || {
+        let mut other = Client::connect(&url, NoTls).unwrap();
+        // The key of the tracker in `public`, which never changes.
+        other.batch_execute("BEGIN; SELECT pg_advisory_xact_lock(2081980201992077390)").unwrap();
+        std::thread::spawn(move || other.batch_execute("SELECT pg_sleep(0.3); COMMIT"));
+    });
+    let (report, calls) = once.migrate(&database);
+    assert!(report.waited() > Duration::from_millis(20), "{:?}", report.waited());
+    assert_eq!((report.applied().len(), calls), (3, 1));
     assert_converges(&database, "another process");
 }
 
@@ -152,24 +189,17 @@ fn another_process_that_minds_no_lock_makes_the_function_leave_nothing() {
     let database = database();
     let url = database.url();
     let checksum = around(blocking).catalog().migrations()[1].checksum();
-    let (proxy, times) = once_at("'still to do'", move || {
-        let url = url.clone();
-        // The record is there when the function's own is written, and not yet when it is asked for.
-        std::thread::spawn(move || {
-            let mut other = Client::connect(&url, NoTls).unwrap();
-            let running = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(0.05)%' AND pid <> pg_backend_pid()";
-            support::wait_for("the function", || value::<i64>(&mut other, running) > 0);
-            let record = format!(
-                "INSERT INTO schema_migrations (version, description, context, state, checksum, ordinal, follows, digest, deployed_by) \
-                 VALUES ('02_code', '', 'app', 'applied', '{checksum}', 2, 1, md5(''), 'me')"
-            );
-            other.batch_execute(&record).unwrap_or_else(|error| panic!("{error:?}"));
-        });
+    // The function has run, and its record is not written yet.
+    let once = once_at("'open' AS ", move || {
+        let record = format!(
+            "INSERT INTO schema_migrations (version, description, context, state, checksum, ordinal, follows, digest) \
+             VALUES ('02_code', '', 'app', 'applied', '{checksum}', 2, 1, md5(''))"
+        );
+        let mut other = Client::connect(&url, NoTls).unwrap();
+        other.batch_execute(&record).unwrap_or_else(|error| panic!("{error:?}"));
     });
-    let mut client = Client::connect(&proxy.url(database.name(), "postgres"), NoTls).unwrap();
-    let report = around(blocking).migrate(&mut client).unwrap_or_else(|error| panic!("{error:?}"));
-    assert_eq!(times.load(Ordering::SeqCst), 1);
-    assert_eq!(report.applied().len(), 2, "{report}");
+    let (report, calls) = once.migrate(&database);
+    assert_eq!((report.applied().len(), calls), (2, 1), "{report}");
     let mut admin = database.connect().unwrap();
     assert_eq!(what(&mut admin), "last", "what the function did went with its record");
     assert_eq!(leftovers(&mut admin), (0, 0));
