@@ -168,7 +168,7 @@ fn check(
 }
 
 /// Whether a context may have this name: one that can be written into `requires`, and stored.
-fn is_context(name: &str) -> bool {
+pub(crate) fn is_context(name: &str) -> bool {
     let may_stand = |character: char| character.is_alphanumeric() || matches!(character, '_' | '-' | '.');
     !name.is_empty() && name.len() <= 200 && name.chars().all(may_stand)
 }

@@ -27,6 +27,14 @@ impl Node {
         Self { id, kind, path, migration: None, requires: Vec::new(), replaces: Vec::new() }
     }
 
+    /// What messages call it: its file, or its function and where that is.
+    fn shown(&self) -> String {
+        match self.migration.as_ref().and_then(Migration::function) {
+            Some(function) => format!("`{function}` ({})", self.path),
+            None => self.path.clone(),
+        }
+    }
+
     pub(crate) fn problem(&self, offset: Option<usize>, message: String) -> Problem {
         match (&self.migration, offset) {
             (Some(migration), Some(offset)) => Problem::at(&self.path, migration.script(), offset, message),
@@ -177,7 +185,9 @@ impl Graph {
         let context = id.context();
         let known = self.contexts.contains_key(context);
         let help = match external {
-            External::Declared(names) if names.contains(context) => return None,
+            External::Declared(names) if names.contains(context) || names.contains(&id.to_string()) => {
+                return None;
+            }
             External::Absent if !known => return None,
             _ if known => match self.nearest(id) {
                 Some(meant) => format!("did you mean `{context}:{meant}`?"),
@@ -264,16 +274,14 @@ fn duplicate(one: &Node, other: &Node) -> Problem {
         several if several.contains('.') => several,
         _ => one.id.version().number(),
     };
+    let (first, second) = (one.shown(), other.shown());
     let (message, help) = if one.id == other.id {
         let help =
             "a context has each version once, from whichever source; remove or rename one of the files";
-        (format!("{} is defined twice, in {} and in {}", one.id, one.path, other.path), help)
+        (format!("{} is defined twice, in {first} and in {second}", one.id), help)
     } else {
         let help = "give one of them the next free number; the one that no database has yet, if there is one";
-        (
-            format!("two migrations of {context} have the number {number}: {} and {}", one.path, other.path),
-            help,
-        )
+        (format!("two migrations of {context} have the number {number}: {first} and {second}"), help)
     };
     Problem::new(&other.path, message).with_help(help)
 }

@@ -7,6 +7,7 @@
 
 mod catalog;
 mod checksum;
+mod code;
 mod command;
 mod directive;
 mod directory;
@@ -36,6 +37,9 @@ mod version;
 
 pub use catalog::{Catalog, Context, Folder};
 pub use checksum::{Checksum, Digest, ParseChecksumError, normalise};
+pub use code::CodeMigration;
+#[doc(hidden)]
+pub use code::{Code, Opaque, check_requirement, check_version, verify_problems};
 pub use directory::Directory;
 pub use layout::{Layout, ParseLayoutError};
 pub use load::Loader;

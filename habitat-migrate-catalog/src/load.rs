@@ -49,6 +49,8 @@ impl<'a> Loader<'a> {
     }
 
     /// Declares that migrations of this context are known elsewhere: they may be required although no source holds them.
+    ///
+    /// `context:version` declares one migration: a function of the program, which [`Catalog::with_code`] adds later.
     #[must_use]
     pub fn external(mut self, context: impl Into<String>) -> Self {
         self.external.insert(context.into());
@@ -196,7 +198,7 @@ fn required(directives: &Directives, id: &MigrationId) -> Vec<(MigrationId, Opti
 }
 
 /// `01_treasury_core` in words: `treasury core`.
-fn words_of(version: &Version) -> String {
+pub(crate) fn words_of(version: &Version) -> String {
     let words: Vec<&str> = version.name().split(['_', '-']).filter(|word| !word.is_empty()).collect();
     words.join(" ")
 }
@@ -265,7 +267,7 @@ impl Catalog {
 }
 
 /// A migration that was checked, with the places of what it requires.
-fn node_of(migration: &Migration) -> Node {
+pub(crate) fn node_of(migration: &Migration) -> Node {
     let settings = migration.settings();
     let directives = match (migration.requires(), &*settings.replaces) {
         ([], []) => Directives::default(),

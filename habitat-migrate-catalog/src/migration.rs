@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use crate::{Checksum, MigrationId, Version};
+use crate::{Checksum, Code, MigrationId, Version};
 
 /// One versioned script with its checksum and its directives.
 #[derive(Clone, Debug)]
@@ -18,6 +18,7 @@ pub struct Migration {
     verify: Option<Cow<'static, str>>,
     requires: Cow<'static, [MigrationId]>,
     settings: Settings,
+    code: Option<Code>,
 }
 
 impl Migration {
@@ -64,12 +65,17 @@ impl Migration {
         &self.description
     }
 
-    /// The script's text, as it stands in its file.
+    /// The name of the function that it is, if it is written in Rust.
+    pub fn function(&self) -> Option<&'static str> {
+        self.code.map(|code| code.name)
+    }
+
+    /// The script's text, as it stands in its file; empty for a migration that is written in Rust.
     pub fn script(&self) -> &str {
         &self.script
     }
 
-    /// The checksum of the script.
+    /// The checksum of the script; of a migration that is written in Rust, that of its name and its revision.
     pub fn checksum(&self) -> Checksum {
         self.checksum
     }
@@ -117,7 +123,19 @@ impl Migration {
     #[doc(hidden)]
     pub fn from_parts(parts: Parts) -> Self {
         let Parts { id, kind, path, description, script, checksum, down, verify, requires, settings } = parts;
-        Self { id, kind, path, description, script, checksum, down, verify, requires, settings }
+        Self { id, kind, path, description, script, checksum, down, verify, requires, settings, code: None }
+    }
+
+    /// The same migration with functions in the place of scripts.
+    #[doc(hidden)]
+    pub fn with_code(self, code: Code) -> Self {
+        Self { code: Some(code), ..self }
+    }
+
+    /// The functions that it is, if it is written in Rust.
+    #[doc(hidden)]
+    pub fn code(&self) -> Option<Code> {
+        self.code
     }
 
     /// The same migration with other requirements.
@@ -159,6 +177,7 @@ impl Migration {
             },
             requires: Cow::Borrowed(requires),
             settings,
+            code: None,
         }
     }
 }

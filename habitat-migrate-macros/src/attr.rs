@@ -154,12 +154,12 @@ impl Options {
     }
 }
 
-fn value(input: ParseStream<'_>) -> syn::Result<LitStr> {
+pub(crate) fn value(input: ParseStream<'_>) -> syn::Result<LitStr> {
     input.parse::<Token![=]>()?;
     input.parse()
 }
 
-fn once<T>(key: &Ident, place: &mut Option<T>, value: T) -> syn::Result<()> {
+pub(crate) fn once<T>(key: &Ident, place: &mut Option<T>, value: T) -> syn::Result<()> {
     match place.replace(value) {
         None => Ok(()),
         Some(_) if key == "dir" => Err(syn::Error::new(
@@ -170,7 +170,7 @@ fn once<T>(key: &Ident, place: &mut Option<T>, value: T) -> syn::Result<()> {
     }
 }
 
-fn filled(what: &str, text: LitStr) -> syn::Result<LitStr> {
+pub(crate) fn filled(what: &str, text: LitStr) -> syn::Result<LitStr> {
     if text.value().trim().is_empty() {
         return Err(syn::Error::new(text.span(), format!("{what} has a name that is not empty")));
     }
@@ -196,7 +196,7 @@ const KEYS: [&str; 5] = ["dir", "context", "layout", "external", "crate"];
 const KEYS_ARE: &str = "the keys are `dir`, `context`, `layout`, `external` and `crate`";
 
 /// Whether a few slips of the finger lie between two words.
-fn resembles(typed: &str, meant: &str) -> bool {
+pub(crate) fn resembles(typed: &str, meant: &str) -> bool {
     let (mut letters, meant): (Vec<char>, Vec<char>) = (typed.chars().collect(), meant.chars().collect());
     let mut swapped = meant.clone();
     letters.sort_unstable();

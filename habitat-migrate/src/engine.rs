@@ -9,15 +9,16 @@ use crate::error::{Cause, Error, Result};
 use crate::event::Event;
 use crate::history::History;
 use crate::lock::{BEGIN, Lock};
-use crate::plan::{Plan, Wish, stand};
+use crate::plan::{Plan, Wish, fit, stand};
 use crate::policy::{NewerDatabase, Patience, Retry};
-use crate::report::Report;
+use crate::report::{Applied, Report};
 use crate::tracker::{FORMAT, Presence, Probe, Probed, Standing, Tracker};
 
 mod amend;
 mod apply;
 mod attempt;
 mod blockers;
+mod code;
 mod failure;
 mod job;
 mod message;
@@ -192,6 +193,8 @@ impl<'a, C: Client> Run<'a, C> {
     /// Plans, and takes note of what is there already.
     fn plan(&mut self, history: &History) -> Result<Plan<'a>, Cause> {
         let plan = Plan::of(self.goal.catalog, history, self.goal.wish).map_err(Cause::Refused)?;
+        let functions = plan.pending().map(|m| (m.id(), m.path().into(), m.code().map(|code| code.function)));
+        fit(self.session.style(), functions).map_err(Cause::Refused)?;
         self.report.present = plan.already_applied().saturating_sub(self.report.applied.len());
         self.report.newer = plan.newer().len();
         Ok(plan)
@@ -259,6 +262,7 @@ impl<'a, C: Client> Run<'a, C> {
                 Worker::Batch => {
                     Batch::new(self, now, settings.clone(), prelude, creates).apply_all(more).await?
                 }
+                Worker::Code => self.call_all(now, &settings, &prelude, more).await?,
             };
             if let Outcome::Again = outcome {
                 return Ok(outcome);
@@ -307,6 +311,24 @@ impl<'a, C: Client> Run<'a, C> {
     /// The environment that is to be recorded, because the caller says it and the database does not.
     fn environment(&self, history: &History) -> Option<&'a str> {
         self.goal.wish.environment.filter(|_| history.environment().is_none())
+    }
+
+    /// Takes note that a step is committed.
+    fn note_committed(&mut self, job: &Job<'a>, duration: Duration) {
+        let id = job.id().clone();
+        let duration_ms = millis(duration);
+        let (event, done) = match job {
+            Job::Apply(..) => {
+                tracing::info!(migration = %id, duration_ms, "applied");
+                (Event::Applied { migration: id.clone(), duration }, &mut self.report.applied)
+            }
+            Job::Undo(_) => {
+                tracing::info!(migration = %id, duration_ms, "taken back");
+                (Event::Undone { migration: id.clone(), duration }, &mut self.report.undone)
+            }
+        };
+        (self.goal.tell)(&event);
+        done.push(Applied { id, duration });
     }
 
     /// Sends a note to the tracker that is worth no error of its own.

@@ -12,8 +12,10 @@ use crate::plan::Refusals;
 use crate::report::Report;
 use crate::tracker::FORMAT;
 
+mod function;
 mod picture;
 
+pub(crate) use function::FailedFunction;
 use picture::abridged;
 
 /// Why a run did not come to its end: what failed and where, what was applied before, what to do next.
@@ -80,6 +82,7 @@ pub enum ErrorKind {
 pub(crate) enum Cause {
     Refused(Refusals),
     Migration(Box<Failed>),
+    Function(Box<FailedFunction>),
     Unverified {
         id: MigrationId,
         findings: Vec<Finding>,
@@ -161,7 +164,7 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match &self.0.cause {
             Cause::Refused(_) => ErrorKind::Refused,
-            Cause::Migration(_) | Cause::EndedItself { .. } => ErrorKind::Migration,
+            Cause::Migration(_) | Cause::Function(_) | Cause::EndedItself { .. } => ErrorKind::Migration,
             Cause::Unverified { .. } => ErrorKind::Verification,
             Cause::Tracker { .. } => ErrorKind::Tracker,
             Cause::NewerTracker { .. } => ErrorKind::NewerTracker,
@@ -191,18 +194,21 @@ impl Error {
     pub fn migration(&self) -> Option<&MigrationId> {
         match &self.0.cause {
             Cause::Migration(failed) => Some(&failed.id),
+            Cause::Function(failed) => Some(&failed.id),
             Cause::EndedItself { id, .. } | Cause::Unverified { id, .. } => Some(id),
             _ => None,
         }
     }
 
-    /// The file, line and column of the failed statement, both counted from 1, columns in characters.
+    /// The file, line and column of the failed statement, both counted from 1, columns in characters. Of a migration that is
+    /// written in Rust, where its function is.
     pub fn location(&self) -> Option<(&str, usize, usize)> {
         match &self.0.cause {
             Cause::Migration(failed) => {
                 let place = failed.place.as_ref()?.location();
                 Some((&failed.path, place.line(), place.column()))
             }
+            Cause::Function(failed) => failed.location().map(|(file, line)| (file, line, 1)),
             Cause::Unverified { findings, .. } => findings.first().map(Finding::location),
             _ => None,
         }
@@ -212,6 +218,7 @@ impl Error {
     pub fn server_error(&self) -> Option<&ServerError> {
         match &self.0.cause {
             Cause::Migration(failed) => Some(&failed.error),
+            Cause::Function(failed) => failed.server.as_ref(),
             Cause::Tracker { error, .. } | Cause::EndedItself { error, .. } => Some(error),
             _ => None,
         }
@@ -282,6 +289,7 @@ impl fmt::Display for Cause {
                     retries => write!(f, " ({} attempts)", retries + 1),
                 }
             }
+            Self::Function(failed) => failed.fmt(f),
             Self::Unverified { id, .. } => {
                 write!(f, "migration {id} is not what its verify script says; nothing of it was kept")
             }
@@ -344,6 +352,7 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &self.0.cause {
             Cause::Migration(failed) => Some(&failed.error),
+            Cause::Function(failed) => Some(&*failed.error),
             Cause::Tracker { error, .. } | Cause::EndedItself { error, .. } => Some(&**error),
             #[cfg(feature = "tokio-postgres")]
             Cause::Connect(error) => Some(error),
@@ -363,6 +372,15 @@ impl Cause {
             }
             Self::Migration(failed) if failed.undoing => "correct what stands in its way and roll back again".to_owned(),
             Self::Migration(_) => "correct the file and run migrate again".to_owned(),
+            Self::Function(failed) if failed.ended => {
+                "leave COMMIT and ROLLBACK to the library; then complete or undo by hand what it did, and delete its row \
+                 or set its state to 'applied'"
+                    .to_owned()
+            }
+            Self::Function(failed) if failed.undoing => {
+                "correct what stands in its way and roll back again".to_owned()
+            }
+            Self::Function(_) => "correct the function or the data, and run migrate again".to_owned(),
             Self::Unverified { .. } => "correct the migration or its verify script and run migrate again".to_owned(),
             Self::NewerTracker { .. } => "deploy a program with a newer version of the library".to_owned(),
             Self::EndedItself { .. } => {

@@ -13,6 +13,7 @@ use crate::policy::{Changed, OutOfOrder, Policy};
 
 mod change;
 mod compare;
+mod fit;
 mod refusal;
 #[cfg(test)]
 mod tests;
@@ -23,6 +24,7 @@ pub(crate) use change::{Change, Link, Repair, repair, stand};
 pub(crate) use change::{Deployed, Taken, take_over};
 use compare::{compare, may_stand_for};
 pub(crate) use compare::{is_same, newer};
+pub(crate) use fit::fit;
 pub use refusal::{Refusal, Refusals};
 pub(crate) use undo::{Text as UndoText, Undo, undo};
 
@@ -299,6 +301,10 @@ fn unsupported(catalog: &Catalog) -> Vec<Refusal> {
 pub(crate) fn beside(path: &str, role: &str) -> String {
     match path.strip_suffix("up.sql").filter(|stem| stem.ends_with(['.', '/'])) {
         Some(stem) => format!("{stem}{role}.sql"),
-        None => format!("{}.{role}.sql", path.strip_suffix(".sql").unwrap_or(path)),
+        None => match path.strip_suffix(".sql") {
+            Some(stem) => format!("{stem}.{role}.sql"),
+            // A function has no file of its own.
+            None => format!("{path} ({role})"),
+        },
     }
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use habitat_migrate_catalog::{MigrationId, Placeholders, Settings};
+use habitat_migrate_catalog::{MigrationId, Opaque, Placeholders, Settings};
 
 use super::script::{Filling, Script};
 use crate::history::{Record, State};
@@ -24,11 +24,26 @@ pub(super) enum Job<'a> {
 pub(super) enum Worker {
     /// Many transactions to a message.
     Batch,
+    /// A transaction that the client's driver begins, around a function of the program.
+    Code,
 }
 
 impl<'a> Job<'a> {
     pub(super) fn worker(&self) -> Worker {
-        Worker::Batch
+        if self.function().is_some() { Worker::Code } else { Worker::Batch }
+    }
+
+    /// The function that is called in place of a script.
+    pub(super) fn function(&self) -> Option<Opaque> {
+        match self {
+            Self::Apply(step, _) => step.migration.code().map(|code| code.function),
+            Self::Undo(undo) => undo.function,
+        }
+    }
+
+    /// Whether the migration is taken back.
+    pub(super) fn is_undoing(&self) -> bool {
+        matches!(self, Self::Undo(_))
     }
 
     pub(super) fn id(&self) -> &MigrationId {

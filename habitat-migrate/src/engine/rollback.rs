@@ -11,7 +11,7 @@ use crate::client::Client;
 use crate::error::{Cause, Error, Result};
 use crate::event::Event;
 use crate::history::History;
-use crate::plan::{Undo, undo};
+use crate::plan::{Undo, fit, undo};
 use crate::policy::Rollback;
 use crate::report::Report;
 use crate::tracker::{Probe, Tracker};
@@ -114,7 +114,11 @@ impl<'a, C: Client> Run<'a, C> {
             }
         }
         let wish = self.goal.wish;
-        undo(self.goal.catalog, history, undoing.rollback, undoing.redo, wish).map_err(Cause::Refused)
+        let steps =
+            undo(self.goal.catalog, history, undoing.rollback, undoing.redo, wish).map_err(Cause::Refused)?;
+        let functions = steps.iter().map(|undo| (&undo.id, undo.path.as_str().into(), undo.function));
+        fit(self.session.style(), functions).map_err(Cause::Refused)?;
+        Ok(steps)
     }
 
     /// The name of the database.

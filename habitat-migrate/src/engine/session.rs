@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::client::{Client, Failure, Reply};
+use crate::client::{Call, CallFailure, Client, Failure, Reply};
+use crate::code::Style;
 
 /// Sends messages; when it is dropped midway, it rolls back and gives the lock back.
 pub(super) struct Session<'a, C: Client> {
@@ -26,6 +27,19 @@ impl<'a, C: Client> Session<'a, C> {
     pub(super) async fn run(&mut self, sql: &str) -> Result<Reply, Failure> {
         self.open = true;
         self.client.run(sql).await
+    }
+
+    /// Calls a function in a transaction of its own; nothing is left behind, whatever comes of it.
+    pub(super) async fn call(&mut self, call: Call<'_>) -> Result<Reply, CallFailure> {
+        self.open = true;
+        let outcome = self.client.call(call).await;
+        self.open = false;
+        outcome
+    }
+
+    /// How functions are written that the client can call.
+    pub(super) fn style(&self) -> Option<Style> {
+        self.client.style()
     }
 
     /// Whether something may be left behind.

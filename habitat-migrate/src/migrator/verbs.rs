@@ -17,7 +17,7 @@ use crate::error::{Cause, Error, Result};
 use crate::event::Event;
 use crate::finding::Finding;
 use crate::history::History;
-use crate::plan::{self, Plan, Repair};
+use crate::plan::{self, Plan, Repair, fit};
 use crate::policy::Rollback;
 use crate::report::Report;
 use crate::status::Status;
@@ -294,8 +294,12 @@ impl Migrator {
     pub fn plan<'a, C: Client>(&'a self, client: &'a mut C) -> C::Outcome<'a, Result<Plan<'a>>> {
         C::complete(Box::pin(async move {
             let history = engine::history(&self.goal()?, client).await?;
-            Plan::of(&self.catalog, &history, self.wish())
-                .map_err(|refusals| Error::new(Cause::Refused(refusals), Report::default()))
+            let refused = |refusals| Error::new(Cause::Refused(refusals), Report::default());
+            let plan = Plan::of(&self.catalog, &history, self.wish()).map_err(refused)?;
+            let functions =
+                plan.pending().map(|m| (m.id(), m.path().into(), m.code().map(|code| code.function)));
+            fit(client.style(), functions).map_err(refused)?;
+            Ok(plan)
         }))
     }
 

@@ -151,6 +151,15 @@ pub enum Refusal {
         /// Which one.
         target: MigrationId,
     },
+    /// The migration is a function for another kind of client.
+    OtherClient {
+        /// Which one.
+        migration: MigrationId,
+        /// Where the function is.
+        path: String,
+        /// The client that can call it.
+        wants: &'static str,
+    },
     /// The migration uses something that this version of the library does not do yet.
     Unsupported {
         /// Its file.
@@ -183,7 +192,7 @@ impl Refusal {
                  or set its state to 'applied'"
             }
             Self::NoDown { known: true, .. } => {
-                "write its `.down.sql`, or stop in front of it with `Rollback::To`"
+                "write its `.down.sql`, for a function `down = …`, or stop in front of it with `Rollback::To`"
             }
             Self::NoDown { known: false, .. } => "roll back with the program that applied it",
             Self::Lacking { .. } => "install it on the server, or use a server that has it; nothing has run",
@@ -202,6 +211,11 @@ impl Refusal {
                  `Migrator::set_environment`"
             }
             Self::NoSuchTarget { .. } => "name a migration as `context:version`, the way `plan` lists them",
+            Self::OtherClient { wants, .. } => {
+                return format!(
+                    "migrate with a `{wants}`, or write the function for the client that there is"
+                );
+            }
             Self::Unsupported { .. } => "it was refused before anything ran; remove it for now",
         };
         advice.to_owned()
@@ -266,6 +280,9 @@ impl fmt::Display for Refusal {
                 write!(f, "the database is recorded as {recorded:?}, and this run is for {said:?}")
             }
             Self::NoSuchTarget { target } => write!(f, "there is no migration {target} to stop at"),
+            Self::OtherClient { migration, path, wants } => {
+                write!(f, "{migration} is a function for a `{wants}` ({path})")
+            }
             Self::Unsupported { path, what } => {
                 write!(f, "{path} {what}, which this version of habitat-migrate does not support yet")
             }

@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
-use habitat_migrate_catalog::{Catalog, Migration, MigrationId, Placeholders, Settings, TransactionMode};
+use habitat_migrate_catalog::{
+    Catalog, Migration, MigrationId, Opaque, Placeholders, Settings, TransactionMode,
+};
 
 use super::{Refusal, Refusals, Wish, filled, may_stand_for, replaced, unfilled};
 use crate::history::{History, Record, State};
@@ -16,6 +18,8 @@ pub(crate) struct Undo<'c> {
     pub(crate) path: String,
     pub(crate) script: Text<'c>,
     pub(crate) settings: Settings,
+    /// The function that is called in place of a script.
+    pub(crate) function: Option<Opaque>,
     /// The records that go with its own: it stands for them.
     pub(crate) along: Vec<MigrationId>,
 }
@@ -67,7 +71,11 @@ pub(crate) fn undo<'c>(
     for record in chosen.into_iter().rev() {
         let id = record.id();
         let migration = catalog.get(id.context(), id.version());
-        let script = script(record, migration, wish, &mut refusals);
+        let function = migration.and_then(|migration| migration.code()?.down);
+        let script = match (script(record, migration, wish, &mut refusals), function) {
+            (None, Some(_)) => Some(Text::Kept(String::new())),
+            (script, _) => script,
+        };
         if record.state() == State::Interrupted {
             refusals.push(Refusal::Interrupted { migration: id.clone() });
         }
@@ -78,7 +86,9 @@ pub(crate) fn undo<'c>(
             refusals.push(Refusal::NoDown { migration: id.clone(), known: migration.is_some() });
             continue;
         };
+        let function = function.filter(|_| matches!(&script, Text::Kept(text) if text.is_empty()));
         let path = match migration {
+            Some(migration) if function.is_some() => migration.path().to_owned(),
             Some(migration) => super::beside(migration.path(), "down"),
             None => format!("{id} (the down script that the tracker keeps)"),
         };
@@ -92,7 +102,7 @@ pub(crate) fn undo<'c>(
         }
         let is_along = |id: &MigrationId| history.get(id).is_some_and(|r| r.state() == State::Replaced);
         let along = migration.into_iter().flat_map(replaced).filter(is_along).collect();
-        steps.push(Undo { id: id.clone(), path, script, settings, along });
+        steps.push(Undo { id: id.clone(), path, script, settings, function, along });
     }
     if refusals.is_empty() { Ok(steps) } else { Err(Refusals::new(refusals)) }
 }

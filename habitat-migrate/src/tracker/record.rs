@@ -101,7 +101,19 @@ impl Tracker {
         )
     }
 
-    /// Writes nothing; it fails where this login may not write, or take records out.
+    /// Selects a row if a migration is still to be applied, or to be taken back.
+    pub(crate) fn still_to_do(&self, id: &MigrationId, undoing: bool) -> String {
+        format!(
+            "SELECT 'still to do' AS \"habitat-migrate\" WHERE {not} EXISTS (SELECT FROM {table} AS m \
+             WHERE m.context OPERATOR(pg_catalog.=) {context} AND m.version OPERATOR(pg_catalog.=) {version});\n",
+            not = if undoing { "" } else { "NOT" },
+            table = self.table,
+            context = Literal(id.context()),
+            version = Literal(id.version().as_str()),
+        )
+    }
+
+    /// Writes nothing; it fails where this login may not write.
     pub(crate) fn touch(&self) -> String {
         let (table, log) = (&self.table, &self.log);
         format!(
