@@ -7,7 +7,7 @@ use crate::name::Role;
 use crate::statement::Scan;
 use crate::suggestion::nearest;
 use crate::value::{self, Requirement};
-use crate::{Compatibility, Need, Problem, Settings, TransactionMode};
+use crate::{Backfill, Compatibility, Need, Problem, Settings, TransactionMode};
 
 /// The `-- habitat:` lines of a script, read.
 #[derive(Clone, Debug, Default)]
@@ -40,8 +40,9 @@ impl Directives {
 }
 
 /// The keys that are understood.
-const KEYS: [&str; 10] = [
+const KEYS: [&str; 11] = [
     "accepts",
+    "backfill",
     "breaking",
     "description",
     "environments",
@@ -200,6 +201,7 @@ impl<'a> Reader<'a> {
                 let needs: Vec<Need> = value::needs(value)?;
                 settings.needs.to_mut().extend(needs);
             }
+            "backfill" => settings.backfill = Some(Backfill::read(value, place.start)?),
             _ => unreachable!("the key was admitted"),
         }
         Ok(())
@@ -222,6 +224,7 @@ impl<'a> Reader<'a> {
 fn example(key: &str) -> String {
     let value = match key {
         "accepts" => "sha256:…",
+        "backfill" => "users by id, batch 5000",
         "description" => "Accounts and their balances",
         "environments" => "development, test",
         "lock-timeout" => "2s",

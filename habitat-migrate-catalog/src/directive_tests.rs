@@ -32,7 +32,7 @@ fn every_key_is_read() {
          /* licence */\n-- habitat: requires people:04_y\n-- habitat: transaction none\n\
          -- habitat: environments development, test\n-- habitat: role app_owner\n-- habitat: lock-timeout 2s\n\
          -- habitat: statement-timeout 10 min\n-- habitat: breaking\n-- habitat: accepts {checksum}\n\
-         -- habitat: needs postgres >= 15, extension uuid-ossp\nSELECT 1;"
+         -- habitat: needs postgres >= 15, extension uuid-ossp\n-- habitat: backfill app.users by id\nSELECT 1;"
     ));
     assert_eq!(problems, [""; 0]);
     assert_eq!(directives.description.as_deref(), Some("Agreements core"));
@@ -48,6 +48,7 @@ fn every_key_is_read() {
     assert_eq!(settings.statement_timeout, Some(Duration::from_secs(600)));
     assert_eq!(*settings.accepts, [checksum]);
     assert_eq!(*settings.needs, [Need::Postgres(15), Need::Extension("uuid-ossp".into())]);
+    assert_eq!(settings.backfill.map(|backfill| backfill.table.into_owned()).as_deref(), Some("users"));
 }
 
 #[test]

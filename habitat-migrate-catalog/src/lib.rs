@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod backfill;
 mod catalog;
 mod checksum;
 mod command;
@@ -29,6 +30,7 @@ mod suggestion;
 mod value;
 mod version;
 
+pub use backfill::{Backfill, Throttle};
 pub use catalog::{Catalog, Context, Folder};
 pub use checksum::{Checksum, Digest, ParseChecksumError, normalise};
 pub use directory::Directory;

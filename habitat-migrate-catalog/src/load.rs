@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 
+use crate::backfill;
 use crate::directive::Directives;
 use crate::folder::{Placed, scripts};
 use crate::graph::{External, Graph, Node, orphan};
@@ -168,6 +169,7 @@ impl Files {
             Node { id: id.clone(), kind: up.kind, path: up.path, migration: None, requires: Vec::new() };
         let Some(script) = up.script else { return Ok(node) };
         script.check(script.directives.settings.transaction, problems);
+        backfill::check(&script, up.kind, problems);
         node.requires = required(&script.directives, id);
         let [down, verify] = texts;
         let Directives { description, settings, .. } = script.directives;

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use crate::{Checksum, MigrationId, Version};
+use crate::{Backfill, Checksum, MigrationId, Version};
 
 /// One versioned script with its checksum and its directives.
 #[derive(Clone, Debug)]
@@ -208,6 +208,8 @@ pub struct Settings {
     pub accepts: Cow<'static, [Checksum]>,
     /// `-- habitat: needs postgres>=15, extension pgcrypto`.
     pub needs: Cow<'static, [Need]>,
+    /// `-- habitat: backfill users by id, batch 5000`: the script runs once for each batch of a table.
+    pub backfill: Option<Backfill>,
 }
 
 impl Settings {
@@ -222,6 +224,7 @@ impl Settings {
         environments: Cow::Borrowed(&[]),
         accepts: Cow::Borrowed(&[]),
         needs: Cow::Borrowed(&[]),
+        backfill: None,
     };
 
     /// What a macro writes for a file with directives.
@@ -236,6 +239,7 @@ impl Settings {
         environments: &'static [Cow<'static, str>],
         accepts: &'static [Checksum],
         needs: &'static [Need],
+        backfill: Option<Backfill>,
     ) -> Self {
         Self {
             transaction,
@@ -250,6 +254,7 @@ impl Settings {
             environments: Cow::Borrowed(environments),
             accepts: Cow::Borrowed(accepts),
             needs: Cow::Borrowed(needs),
+            backfill,
         }
     }
 }
