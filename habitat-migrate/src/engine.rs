@@ -16,6 +16,7 @@ use crate::tracker::{FORMAT, Presence, Probe, Probed, Standing, Tracker};
 
 mod apply;
 mod attempt;
+mod backfill;
 mod blockers;
 mod failure;
 mod job;
@@ -35,6 +36,7 @@ use retry::Retries;
 use session::Session;
 use settings::Settings;
 
+pub(crate) use backfill::{backfills, want};
 pub(crate) use rollback::{Undoing, rollback};
 pub(crate) use settings::Limits;
 pub(crate) use verify::verify;
@@ -83,6 +85,8 @@ struct Run<'a, C: Client> {
 /// Whether the plan was carried out.
 enum Outcome {
     Done,
+    /// A backfill is paused: what stands behind it waits.
+    Paused,
     /// Something came in between: read the history again.
     Again,
 }
@@ -126,7 +130,7 @@ impl<'a, C: Client> Run<'a, C> {
             match self.attempt(probe != Probe::Absent).await? {
                 Attempt::Taken { settings, presence, history } => {
                     match self.apply(settings, presence, &history).await? {
-                        Outcome::Done => return self.done(),
+                        Outcome::Done | Outcome::Paused => return self.done(),
                         Outcome::Again => {}
                     }
                 }
@@ -246,8 +250,9 @@ impl<'a, C: Client> Run<'a, C> {
                 Worker::Batch => {
                     Batch::new(self, now, settings.clone(), prelude, creates).apply_all(more).await?
                 }
+                Worker::Backfill => backfill::carry_out(self, now, &settings, prelude, more).await?,
             };
-            if let Outcome::Again = outcome {
+            if !matches!(outcome, Outcome::Done) {
                 return Ok(outcome);
             }
             rest = later;

@@ -12,8 +12,10 @@ use crate::plan::Refusals;
 use crate::report::Report;
 use crate::tracker::FORMAT;
 
+mod hindrance;
 mod picture;
 
+pub(crate) use hindrance::Hindrance;
 use picture::abridged;
 
 /// Why a run did not come to its end: what failed and where, what was applied before, what to do next.
@@ -51,6 +53,8 @@ pub enum ErrorKind {
     NewerTracker,
     /// A migration's verify script does not prove it; nothing of it was kept. See [`Error::findings`].
     Verification,
+    /// A backfill cannot run on its table, or its text has changed since some of its batches were committed; those stay.
+    Backfill,
     /// The database is recorded as production, and its name was not given in confirmation. Nothing was tried.
     Unconfirmed,
     /// Something is pending, and the server takes no writes. Nothing was tried.
@@ -81,7 +85,10 @@ pub(crate) enum Cause {
     Unverified {
         id: MigrationId,
         findings: Vec<Finding>,
+        /// How many batches of a backfill stay.
+        batches: u64,
     },
+    Hindered(Box<Hindered>),
     EndedItself {
         id: MigrationId,
         path: String,
@@ -138,6 +145,18 @@ pub(crate) struct Failed {
     pub(crate) blockers: Vec<Blocker>,
     /// Whether it was to be taken back.
     pub(crate) undoing: bool,
+    /// How many batches of a backfill stay.
+    pub(crate) batches: u64,
+}
+
+/// A backfill that cannot run on its table, or go on with it.
+#[derive(Debug)]
+pub(crate) struct Hindered {
+    pub(crate) id: MigrationId,
+    pub(crate) path: String,
+    /// Its directive.
+    pub(crate) place: Excerpt,
+    pub(crate) hindrance: Hindrance,
 }
 
 /// The result of a run.
@@ -159,6 +178,7 @@ impl Error {
             Cause::Refused(_) => ErrorKind::Refused,
             Cause::Migration(_) | Cause::EndedItself { .. } => ErrorKind::Migration,
             Cause::Unverified { .. } => ErrorKind::Verification,
+            Cause::Hindered(_) => ErrorKind::Backfill,
             Cause::Tracker { .. } => ErrorKind::Tracker,
             Cause::NewerTracker { .. } => ErrorKind::NewerTracker,
             Cause::ForeignTracker { .. } => ErrorKind::ForeignTracker,
@@ -186,6 +206,7 @@ impl Error {
         match &self.0.cause {
             Cause::Migration(failed) => Some(&failed.id),
             Cause::EndedItself { id, .. } | Cause::Unverified { id, .. } => Some(id),
+            Cause::Hindered(hindered) => Some(&hindered.id),
             _ => None,
         }
     }
@@ -198,6 +219,10 @@ impl Error {
                 Some((&failed.path, place.line(), place.column()))
             }
             Cause::Unverified { findings, .. } => findings.first().map(Finding::location),
+            Cause::Hindered(hindered) => {
+                let place = hindered.place.location();
+                Some((&hindered.path, place.line(), place.column()))
+            }
             _ => None,
         }
     }
@@ -261,14 +286,15 @@ impl fmt::Display for Cause {
             Self::Refused(refusals) => write!(f, "{NOTHING}: {refusals}"),
             Self::Migration(failed) => {
                 let what = if failed.undoing { "the rollback of" } else { "migration" };
-                write!(f, "{what} {} failed; nothing of it was kept", failed.id)?;
+                write!(f, "{what} {} failed; {}", failed.id, kept(failed.batches))?;
                 match failed.attempts {
                     0 => Ok(()),
                     retries => write!(f, " ({} attempts)", retries + 1),
                 }
             }
-            Self::Unverified { id, .. } => {
-                write!(f, "migration {id} is not what its verify script says; nothing of it was kept")
+            Self::Hindered(hindered) => write!(f, "backfill {}: {}", hindered.id, hindered.hindrance),
+            Self::Unverified { id, batches, .. } => {
+                write!(f, "migration {id} is not what its verify script says; {}", kept(*batches))
             }
             Self::EndedItself { id, .. } => {
                 write!(
@@ -343,6 +369,12 @@ impl Cause {
                 "let these sessions finish, or end them with pg_terminate_backend, and run migrate again".to_owned()
             }
             Self::Migration(failed) if failed.undoing => "correct what stands in its way and roll back again".to_owned(),
+            Self::Migration(failed) if failed.batches > 0 => {
+                "correct what stands in its way and run migrate again: it goes on where it stopped; if the file has to change, the error \
+                 that tells so then says how to go on"
+                    .to_owned()
+            }
+            Self::Hindered(hindered) => hindered.hindrance.next(),
             Self::Migration(_) => "correct the file and run migrate again".to_owned(),
             Self::Unverified { .. } => "correct the migration or its verify script and run migrate again".to_owned(),
             Self::NewerTracker { .. } => "deploy a program with a newer version of the library".to_owned(),
@@ -376,6 +408,15 @@ impl Cause {
 fn list(ids: &[MigrationId], f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let names: Vec<String> = ids.iter().map(ToString::to_string).collect();
     f.write_str(&abridged(&names))
+}
+
+/// What a failed migration leaves.
+fn kept(batches: u64) -> String {
+    match batches {
+        0 => "nothing of it was kept".to_owned(),
+        1 => "the batch before it is kept".to_owned(),
+        n => format!("the {n} batches before it are kept"),
+    }
 }
 
 const NOTHING: &str = "nothing was applied";

@@ -24,6 +24,7 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod backfill;
 pub mod build;
 pub mod client;
 #[cfg(feature = "tokio-postgres")]
@@ -46,6 +47,7 @@ mod stale;
 pub mod testing;
 mod tracker;
 
+pub use backfill::{Backfill, BackfillState};
 pub use client::Client;
 #[cfg(feature = "tokio-postgres")]
 pub use connect::Connector;

@@ -13,7 +13,8 @@ mod refusal;
 mod tests;
 mod undo;
 
-use compare::{compare, is_same};
+use compare::compare;
+pub(crate) use compare::is_same;
 pub use refusal::{Refusal, Refusals};
 pub(crate) use undo::{Undo, undo};
 

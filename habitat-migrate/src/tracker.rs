@@ -11,10 +11,12 @@ use crate::client::{Reply, Row};
 use crate::history::{History, Record, State};
 use crate::sql::{Ident, Literal};
 
+mod backfill;
 mod format;
 mod record;
 mod rights;
 
+pub(crate) use backfill::{Bound, ELSEWHERE};
 pub(crate) use format::FORMAT;
 pub(crate) use record::{ENDED, Mark};
 pub(crate) use rights::Rights;

@@ -23,11 +23,16 @@ pub(super) enum Job<'a> {
 pub(super) enum Worker {
     /// Many transactions to a message.
     Batch,
+    /// Many messages, each with one batch of rows.
+    Backfill,
 }
 
 impl<'a> Job<'a> {
     pub(super) fn worker(&self) -> Worker {
-        Worker::Batch
+        match self {
+            Self::Apply(step) if step.migration.settings().backfill.is_some() => Worker::Backfill,
+            _ => Worker::Batch,
+        }
     }
 
     pub(super) fn id(&self) -> &MigrationId {

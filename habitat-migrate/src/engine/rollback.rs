@@ -82,7 +82,7 @@ impl<'a, C: Client> Run<'a, C> {
             let prelude =
                 [self.touch(presence), self.lock.to_session(), self.prelude(presence, &history)].concat();
             match self.carry_out(&jobs, settings, prelude, false).await? {
-                Outcome::Done => return Ok(()),
+                Outcome::Done | Outcome::Paused => return Ok(()),
                 Outcome::Again => {}
             }
         }

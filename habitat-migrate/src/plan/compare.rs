@@ -83,7 +83,7 @@ fn settled<'c>(catalog: &'c Catalog, history: &History) -> HashSet<&'c str> {
 }
 
 /// Whether the applied text is the migration's text, or an earlier one that it accepts.
-pub(super) fn is_same(migration: &Migration, recorded: &str) -> bool {
+pub(crate) fn is_same(migration: &Migration, recorded: &str) -> bool {
     let accepted = migration.settings().accepts.iter();
     accepted.chain([&migration.checksum()]).any(|checksum| checksum.to_string() == recorded)
 }
