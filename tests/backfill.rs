@@ -2,7 +2,7 @@
 
 mod support;
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -464,6 +464,135 @@ fn batches_shrink_where_rows_are_dear() {
 }
 
 #[test]
+fn of_several_processes_one_fills_the_table_in() {
+    let (database, mut client) = with_people(10_000);
+    let boot = || {
+        let url = database.url();
+        move || Migrator::new(of_slugs(SLUGS)).migrate(&mut Client::connect(&url, NoTls).unwrap()).unwrap()
+    };
+    let reports = [boot(), boot(), boot()].map(std::thread::spawn).map(|boot| boot.join().unwrap());
+    assert_eq!(reports.iter().map(|report| report.applied().len()).sum::<usize>(), 2);
+    assert_eq!(counts(&mut client), "1: 10000");
+}
+
+#[test]
+fn a_worker_that_lost_its_lock_without_knowing_runs_no_batch_twice() {
+    let (database, mut client) = with_people(3_000);
+    let other = Mutex::new(database.connect().unwrap());
+    // As another worker would, behind a pooler that gave the session of this one away.
+    let moved = "UPDATE schema_migrations_backfill SET cursor = ARRAY[(cursor[1]::int + 300)::text], rows = rows + 100; \
+                 UPDATE people SET n = n + 1 FROM schema_migrations_backfill \
+                 WHERE id > cursor[1]::int - 300 AND id <= cursor[1]::int";
+    let migrator = Migrator::new(of_slugs(SLUGS)).on_event(move |event| {
+        if matches!(event, Event::Backfill { batches: 3, .. }) {
+            other.lock().unwrap().batch_execute(moved).unwrap();
+        }
+    });
+    let error = migrator.migrate(&mut client).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::LockLost, "{error:?}");
+    Migrator::new(of_slugs(SLUGS)).migrate(&mut client).unwrap();
+    assert_eq!(counts(&mut client), "1: 3000");
+}
+
+#[test]
+fn r46_operators_of_the_same_name_are_not_called_in_place_of_the_servers() {
+    let (_database, mut client) = with_people(1_000);
+    client
+        .batch_execute(
+            "CREATE FUNCTION public.never(bigint, bigint) RETURNS boolean LANGUAGE sql AS 'SELECT false';\n\
+             CREATE FUNCTION public.never(text, text) RETURNS boolean LANGUAGE sql AS 'SELECT false';\n\
+             CREATE FUNCTION public.never(text[], text[]) RETURNS boolean LANGUAGE sql AS 'SELECT false';\n\
+             CREATE OPERATOR public.> (LEFTARG = bigint, RIGHTARG = bigint, FUNCTION = public.never);\n\
+             CREATE OPERATOR public.<= (LEFTARG = bigint, RIGHTARG = bigint, FUNCTION = public.never);\n\
+             CREATE OPERATOR public.= (LEFTARG = bigint, RIGHTARG = bigint, FUNCTION = public.never);\n\
+             CREATE OPERATOR public.= (LEFTARG = text, RIGHTARG = text, FUNCTION = public.never);\n\
+             CREATE OPERATOR public.= (LEFTARG = text[], RIGHTARG = text[], FUNCTION = public.never);\n\
+             SET search_path = public, pg_catalog",
+        )
+        .unwrap();
+    Migrator::new(of_slugs(SLUGS)).migrate(&mut client).unwrap_or_else(|error| panic!("{error:?}"));
+    client.batch_execute("SET search_path = pg_catalog, public").unwrap();
+    assert_eq!(counts(&mut client), "1: 1000");
+}
+
+#[test]
+fn batches_run_as_the_role_that_the_migration_names() {
+    let (database, mut client) = with_people(300);
+    let role = format!("filler_{}", database.name());
+    client
+        .batch_execute(&format!(
+            "CREATE ROLE {role}; GRANT SELECT, UPDATE ON people TO {role}; ALTER TABLE people ADD by text"
+        ))
+        .unwrap();
+    let text =
+        format!("-- habitat: role {role}\n{}", SLUGS.replace("slug = lower(name)", "by = current_user"));
+    Migrator::new(of_slugs(&text)).migrate(&mut client).unwrap_or_else(|error| panic!("{error:?}"));
+    let whose = "SELECT count(*) FROM people WHERE by = 'filler_' || current_database()";
+    assert_eq!(value::<i64>(&mut client, whose), 300);
+    assert!(value::<bool>(&mut client, "SELECT deployed_by = session_user FROM schema_migrations LIMIT 1"));
+    client.batch_execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).unwrap();
+}
+
+#[test]
+fn a_backfill_in_a_schema_of_its_services_own_is_logged_without_a_complaint() {
+    let server = support::own_server();
+    let database = server.database().unwrap();
+    let mut client = database.connect().unwrap();
+    client.batch_execute(&people(2_000)).unwrap();
+    let migrator = Migrator::new(of_slugs(SLUGS)).schema("or\"der");
+    migrator.migrate(&mut client).unwrap_or_else(|error| panic!("{error:?}"));
+    let line = migrator.backfills(&mut client).unwrap()[0].to_string();
+    assert!(line.starts_with("app:02_slugs: done, 2,000 rows in ") && line.ends_with("up to 6000"), "{line}");
+    assert_eq!(support::complaints(&server), [""; 0]);
+}
+
+#[test]
+fn r52_a_login_that_may_not_write_down_how_far_it_came_is_told_what_it_lacks() {
+    let server = support::own_server();
+    let database = server.database().unwrap();
+    let mut admin = database.connect().unwrap();
+    let first = catalog("app", [("01_people.sql", people(300))]);
+    Migrator::new(first).schema("ops").migrate(&mut admin).unwrap();
+    let grants = "CREATE ROLE app LOGIN; GRANT USAGE ON SCHEMA ops TO app; GRANT SELECT, UPDATE ON people TO app; \
+                  GRANT SELECT, INSERT, UPDATE ON ops.schema_migrations, ops.schema_migrations_log TO app;";
+    admin.batch_execute(grants).unwrap();
+    let both = catalog("app", [("01_people.sql", people(300).as_str()), ("02_slugs.sql", SLUGS)]);
+    let migrator = Migrator::new(both).schema("ops");
+    for there in [false, true] {
+        let mut client = database.config().user("app").connect(NoTls).unwrap();
+        let error = migrator.migrate(&mut client).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Tracker, "{error:?}");
+        let text = error.diagnostic().to_string();
+        let (_, grant) = text.split_once("run:\n").unwrap_or_else(|| panic!("no remedy: {text}"));
+        if !there {
+            // The administrator has begun it meanwhile, say: the table is there, and belongs to somebody else.
+            assert_eq!(grant.trim(), "GRANT CREATE ON SCHEMA \"ops\" TO \"app\";");
+            let dying = migrator.clone().on_event(|event| {
+                assert!(!matches!(event, Event::Backfill { .. }), "the process ends here");
+            });
+            let died = std::panic::AssertUnwindSafe(|| dying.migrate(&mut admin));
+            assert!(std::panic::catch_unwind(died).is_err());
+        } else {
+            admin.batch_execute(grant).unwrap();
+            migrator.migrate(&mut client).unwrap_or_else(|error| panic!("{error:?}"));
+        }
+    }
+    assert_eq!(counts(&mut admin), "1: 300");
+}
+
+#[test]
+fn a_role_that_may_not_touch_the_table_is_told_at_the_script() {
+    let text = format!("-- habitat: role pg_monitor\n{SLUGS}");
+    with_each_client(&Migrator::new(of_slugs(&text)), &people(10), |client, outcome| {
+        let error = outcome.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Migration, "{error:?}");
+        assert_eq!(error.server_error().unwrap().code, "42501");
+        assert_eq!(error.location(), Some(("app/02_slugs.sql", 2, 13)), "{error:?}");
+        assert_eq!(counts(client), "0: 10");
+    });
+}
+
+#[test]
 fn child_fills() {
     in_child(|url| {
         let mut client = Client::connect(url, NoTls).expect("a connection");
@@ -529,30 +658,42 @@ fn two_million_rows_are_filled_in_while_four_clients_write_and_none_waits_for_lo
                 UPDATE people SET slug = lower(name), n = n + 1 WHERE ${range};\n";
     client.batch_execute("ANALYZE people").unwrap();
     let over = Arc::new(AtomicBool::new(false));
-    let writers: Vec<_> = (0..4u64)
-        .map(|_| {
-            let (over, url) = (over.clone(), database.url());
-            std::thread::spawn(move || {
-                let mut client = Client::connect(&url, NoTls).unwrap();
-                let update = client.prepare("UPDATE people SET touched = touched + 1 WHERE id = $1").unwrap();
-                let (mut longest, mut writes) = (Duration::ZERO, 0i64);
-                while !over.load(Ordering::Relaxed) {
-                    let id = 3 * (1 + random(ROWS as u64)) as i64;
-                    let asked = Instant::now();
-                    client.execute(&update, &[&id]).unwrap();
-                    longest = longest.max(asked.elapsed());
-                    writes += 1;
-                    std::thread::sleep(Duration::from_millis(2));
-                }
-                (longest, writes)
-            })
-        })
-        .collect();
+    let done = Arc::new(AtomicU64::new(0));
+    let write = |aims: bool| {
+        let (over, done, url) = (over.clone(), done.clone(), database.url());
+        move || {
+            let mut client = Client::connect(&url, NoTls).unwrap();
+            let update = client.prepare("UPDATE people SET touched = touched + 1 WHERE id = $1").unwrap();
+            let (mut longest, mut writes) = (Duration::ZERO, 0i64);
+            while !over.load(Ordering::Relaxed) {
+                // Two write anywhere, two to the rows that are being filled in at this moment.
+                let row = match aims {
+                    true => (done.load(Ordering::Relaxed) + random(5_000)).min(ROWS as u64 - 1),
+                    false => random(ROWS as u64),
+                };
+                let asked = Instant::now();
+                client.execute(&update, &[&(3 * (1 + row) as i64)]).unwrap();
+                longest = longest.max(asked.elapsed());
+                writes += 1;
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            (longest, writes)
+        }
+    };
+    let writers = [true, true, false, false].map(|aims| std::thread::spawn(write(aims)));
     let began = Instant::now();
-    let outcome = Migrator::new(of_slugs(text)).migrate(&mut client);
+    let migrator = Migrator::new(of_slugs(text)).on_event({
+        let done = done.clone();
+        move |event| {
+            if let Event::Backfill { rows, .. } = event {
+                done.store(*rows, Ordering::Relaxed);
+            }
+        }
+    });
+    let outcome = migrator.migrate(&mut client);
     let took = began.elapsed();
     over.store(true, Ordering::Relaxed);
-    let waits: Vec<_> = writers.into_iter().map(|writer| writer.join().unwrap()).collect();
+    let waits = writers.map(|writer| writer.join().unwrap());
     outcome.unwrap_or_else(|error| panic!("{error:?}"));
     let batches: i64 = value(&mut client, "SELECT batches FROM schema_migrations_backfill");
     let longest = waits.iter().map(|(longest, _)| *longest).max().unwrap();

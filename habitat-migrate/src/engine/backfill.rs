@@ -149,7 +149,7 @@ impl<'r, 'a, C: Client> Filling<'r, 'a, C> {
         }
     }
 
-    /// Makes the row that keeps the cursor, or reads how far it came; checks the table and its key.
+    /// Makes the row that keeps the cursor, or reads how far it came.
     async fn begin(&mut self, prelude: String) -> Result<Went, Cause> {
         let tracker = self.tracker();
         let mut sql = String::new();
@@ -161,8 +161,6 @@ impl<'r, 'a, C: Client> Filling<'r, 'a, C> {
         let mut sql = if there { String::new() } else { tracker.create_backfills() };
         sql += &tracker.begin_backfill(self.id(), &self.digest, &self.walk.words());
         sql += &tracker.backfill(self.id(), self.walk.columns());
-        sql += &self.limits().prepare(self.migration().settings());
-        sql += &self.walk.facts();
         sql += &self.run.lock.to_session();
         sql += &self.run.lock.to_transaction();
         let reply = self.engine(&sql).await?;
@@ -177,12 +175,26 @@ impl<'r, 'a, C: Client> Filling<'r, 'a, C> {
         if progress.state == BackfillState::Paused {
             return Ok(Went::Paused);
         }
+        self.check_table().await?;
+        tracing::info!(migration = %self.id(), rows = self.rows, estimate = self.estimate, "backfilling");
+        Ok(Went::On)
+    }
+
+    /// Checks the table and its key, as the migration's role sees them.
+    async fn check_table(&mut self) -> Result<(), Cause> {
+        let sql = self.limits().prepare(self.migration().settings()) + &self.walk.facts();
+        let reply = match self.run.session.run(&sql).await {
+            Ok(reply) => reply,
+            Err(Failure::Lost(words)) => return Err(self.disconnected(words)),
+            Err(Failure::Server { error, .. }) => {
+                return Err(self.told(*error, Some(Text::Migration), None, Vec::new()).await);
+            }
+        };
         match self.walk.read_facts(&reply) {
             Ok(estimate) => self.estimate = estimate,
             Err(hindrance) => return Err(self.hindered(hindrance).await),
         }
-        tracing::info!(migration = %self.id(), rows = self.rows, estimate = self.estimate, "backfilling");
-        Ok(Went::On)
+        Ok(())
     }
 
     /// Sends what is the engine's own.

@@ -34,7 +34,7 @@ pub(crate) struct Bound {
 }
 
 impl Tracker {
-    fn backfill_table(&self) -> String {
+    pub(super) fn backfill_table(&self) -> String {
         format!("{}.schema_migrations_backfill", Ident(&self.schema))
     }
 

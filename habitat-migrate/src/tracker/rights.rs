@@ -15,6 +15,9 @@ pub(crate) struct Rights {
     select: bool,
     write: bool,
     log: bool,
+    create: bool,
+    /// Whether the table of the backfills may be written to, if it is there.
+    backfill: Option<bool>,
 }
 
 impl Rights {
@@ -29,6 +32,8 @@ impl Rights {
             select: row.is_true(6),
             write: row.is_true(7),
             log: row.is_true(8),
+            create: row.is_true(9),
+            backfill: row.value(10).map(|_| row.is_true(10)),
         }
     }
 
@@ -56,6 +61,17 @@ impl Rights {
         if write && !self.log {
             grants.push(format!("GRANT SELECT, INSERT ON {log} TO {login};"));
         }
+        // What a backfill needs besides, if it is not one of these that are lacking.
+        if write && grants.is_empty() {
+            match self.backfill {
+                Some(false) => {
+                    let table = tracker.backfill_table();
+                    grants.push(format!("GRANT SELECT, INSERT, UPDATE ON {table} TO {login};"));
+                }
+                None if !self.create => grants.push(format!("GRANT CREATE ON SCHEMA {schema} TO {login};")),
+                _ => {}
+            }
+        }
         grants
     }
 }
@@ -72,12 +88,15 @@ impl Tracker {
             )
         };
         let (migrations, log) = (table("schema_migrations"), table("schema_migrations_log"));
+        let backfill = table("schema_migrations_backfill");
         format!(
             "SELECT 'rights' AS \"habitat-migrate\", CURRENT_USER, d.datname, n.oid IS NOT NULL, {migrations} IS NOT NULL, \
              pg_catalog.has_schema_privilege(n.oid, 'USAGE'), \
              pg_catalog.has_table_privilege({migrations}, 'SELECT'), \
              pg_catalog.has_table_privilege({migrations}, 'INSERT') AND pg_catalog.has_table_privilege({migrations}, 'UPDATE'), \
-             pg_catalog.has_table_privilege({log}, 'SELECT') AND pg_catalog.has_table_privilege({log}, 'INSERT') \
+             pg_catalog.has_table_privilege({log}, 'SELECT') AND pg_catalog.has_table_privilege({log}, 'INSERT'), \
+             pg_catalog.has_schema_privilege(n.oid, 'CREATE'), pg_catalog.has_table_privilege({backfill}, 'SELECT') \
+             AND pg_catalog.has_table_privilege({backfill}, 'INSERT') AND pg_catalog.has_table_privilege({backfill}, 'UPDATE') \
              FROM pg_catalog.pg_database AS d LEFT JOIN pg_catalog.pg_namespace AS n \
              ON n.nspname OPERATOR(pg_catalog.=) {schema} \
              WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database();\n",

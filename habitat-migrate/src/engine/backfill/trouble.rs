@@ -42,7 +42,13 @@ impl<C: Client> Filling<'_, '_, C> {
             return Err(self.lost().await);
         }
         self.ahead = Ahead::Unknown;
-        let text = message.find(&error, self.settings.unit, completed).map(|place| place.text);
+        let verifies = message.texts().any(|(place, _)| matches!(place.text, Text::Verify(_)));
+        let text = match message.find(&error, self.settings.unit, completed) {
+            Some(place) => Some(place.text),
+            // The client does not tell which statement it was.
+            None if filled.is_some() || verifies => None,
+            None => Some(Text::Migration),
+        };
         let is_engine = matches!(text, Some(Text::Engine)) || self.is_about_tracker(&error);
         if error.code == "23505" && is_engine {
             // Another process has recorded it: what is left is planned anew.
@@ -65,7 +71,12 @@ impl<C: Client> Filling<'_, '_, C> {
             self.run.pause().await;
             return Ok(Went::On);
         }
-        Err(self.told(error, text, filled, blockers, is_engine).await)
+        if is_engine {
+            self.run.clear().await;
+            let remedy = self.run.remedy(WRITE, &error).await;
+            return Err(Cause::Tracker { doing: WRITE, error: Box::new(error), remedy });
+        }
+        Err(self.told(error, text, filled, blockers).await)
     }
 
     /// Rolls back, keeps the lock if nobody else has it by now, and reads what is committed.
@@ -97,19 +108,14 @@ impl<C: Client> Filling<'_, '_, C> {
     }
 
     /// What failed for good, and where; notes it down.
-    async fn told(
+    pub(super) async fn told(
         &mut self,
         error: ServerError,
         text: Option<Text>,
         filled: Option<&Filled>,
         blockers: Vec<Blocker>,
-        is_engine: bool,
     ) -> Cause {
         self.run.clear().await;
-        if is_engine {
-            let remedy = self.run.remedy(WRITE, &error).await;
-            return Cause::Tracker { doing: WRITE, error: Box::new(error), remedy };
-        }
         let note = self.tracker().log("failure", self.id(), &error.to_string());
         self.run.note(&note).await;
         let path = self.migration().path();
@@ -121,12 +127,11 @@ impl<C: Client> Filling<'_, '_, C> {
                 (path.to_owned(), Some(Excerpt::at(&script, filled.original(offset))))
             }
             (None, Some(_)) => {
-                // The client does not tell which statement it was, and there is one.
                 let statements = habitat_migrate_catalog::statements(&script).unwrap_or_default();
                 let code = statements.iter().find(|statement| !statement.is_empty());
                 (path.to_owned(), code.map(|statement| Excerpt::at(&script, statement.code().start)))
             }
-            (None, None) if !verify.is_empty() => (beside(path, "verify"), None),
+            (None, None) => (beside(path, "verify"), None),
             _ => (path.to_owned(), Some(Excerpt::at(&script, Backfill::place(&script)))),
         };
         let attempts = self.run.retries.made(self.id());
