@@ -426,16 +426,17 @@ fn a_row_that_somebody_has_locked_holds_nobody_else_up() {
     transaction.execute("UPDATE people SET touched = 1 WHERE id = 1500", &[]).unwrap();
     let url = database.url();
     let worker = std::thread::spawn(move || migrator.migrate(&mut Client::connect(&url, NoTls).unwrap()));
-    support::wait_for("a retry", || retried.load(Ordering::Relaxed));
     // The batch that waits for that row has locked those before it.
-    let mut longest = Duration::ZERO;
-    for n in 0..100i64 {
+    let (mut longest, mut writes) = (Duration::ZERO, 0i64);
+    let began = Instant::now();
+    while !retried.load(Ordering::Relaxed) || writes < 200 {
+        let id = 1_497 - 3 * (writes % 40);
         let asked = Instant::now();
-        client
-            .execute("UPDATE people SET touched = touched + 1 WHERE id = $1", &[&(1_497 - 3 * (n % 40))])
-            .unwrap();
+        client.execute("UPDATE people SET touched = touched + 1 WHERE id = $1", &[&id]).unwrap();
         longest = longest.max(asked.elapsed());
-        std::thread::sleep(Duration::from_millis(5));
+        writes += 1;
+        assert!(began.elapsed() < Duration::from_secs(20), "nothing was tried again");
+        std::thread::sleep(Duration::from_millis(2));
     }
     transaction.commit().unwrap();
     worker.join().unwrap().unwrap_or_else(|error| panic!("{error:?}"));
@@ -631,6 +632,12 @@ fn killed_at_ten_random_points_it_ends_complete_and_runs_no_batch_twice() {
         std::thread::sleep(Duration::from_micros(random(6_000)));
         let over = process.try_wait().unwrap().is_some();
         process.kill().unwrap();
+        if points.len() % 2 == 0 {
+            // What the server has been sent it completes, unless it is stopped in the middle of it, too.
+            let sessions = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                            WHERE datname = current_database() AND pid <> pg_backend_pid()";
+            client.batch_execute(sessions).unwrap();
+        }
         process.wait().unwrap();
         assert!(!over && seen > 0, "it ended before it was killed ten times");
         support::wait_for("the server to notice", || support::leftovers(&mut client) == (0, 0));
