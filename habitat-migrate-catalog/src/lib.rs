@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod backfill;
 mod catalog;
 mod checksum;
 mod code;
@@ -35,6 +36,7 @@ mod template;
 mod value;
 mod version;
 
+pub use backfill::{Backfill, Throttle};
 pub use catalog::{Catalog, Context, Folder};
 pub use checksum::{Checksum, Digest, ParseChecksumError, normalise};
 pub use code::CodeMigration;

@@ -17,6 +17,7 @@ use crate::tracker::{FORMAT, Presence, Probe, Probed, Standing, Tracker};
 mod amend;
 mod apply;
 mod attempt;
+mod backfill;
 mod blockers;
 mod code;
 mod failure;
@@ -40,6 +41,7 @@ use session::Session;
 use settings::Settings;
 
 pub(crate) use amend::amend;
+pub(crate) use backfill::{backfills, want};
 pub(crate) use rollback::{Undoing, rollback};
 pub(crate) use settings::Limits;
 pub(crate) use status::status;
@@ -89,6 +91,8 @@ struct Run<'a, C: Client> {
 /// Whether the plan was carried out.
 enum Outcome {
     Done,
+    /// A backfill is paused: what stands behind it waits.
+    Paused,
     /// Something came in between: read the history again.
     Again,
 }
@@ -134,7 +138,7 @@ impl<'a, C: Client> Run<'a, C> {
             match self.attempt(probe != Probe::Absent).await? {
                 Attempt::Taken { settings, presence, history } => {
                     match self.apply(settings, presence, &history).await? {
-                        Outcome::Done => return self.done(),
+                        Outcome::Done | Outcome::Paused => return self.done(),
                         Outcome::Again => {}
                     }
                 }
@@ -263,8 +267,9 @@ impl<'a, C: Client> Run<'a, C> {
                     Batch::new(self, now, settings.clone(), prelude, creates).apply_all(more).await?
                 }
                 Worker::Code => self.call_all(now, &settings, &prelude, more).await?,
+                Worker::Backfill => backfill::carry_out(self, now, &settings, prelude, more).await?,
             };
-            if let Outcome::Again = outcome {
+            if !matches!(outcome, Outcome::Done) {
                 return Ok(outcome);
             }
             rest = later;

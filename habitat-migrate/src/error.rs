@@ -13,9 +13,11 @@ use crate::report::Report;
 use crate::tracker::FORMAT;
 
 mod function;
+mod hindrance;
 mod picture;
 
 pub(crate) use function::FailedFunction;
+pub(crate) use hindrance::Hindrance;
 use picture::abridged;
 
 /// Why a run did not come to its end: what failed and where, what was applied before, what to do next.
@@ -53,6 +55,8 @@ pub enum ErrorKind {
     NewerTracker,
     /// A migration's verify script does not prove it; nothing of it was kept. See [`Error::findings`].
     Verification,
+    /// A backfill cannot run on its table, or its text has changed since some of its batches were committed; those stay.
+    Backfill,
     /// The database is recorded as production, and its name was not given in confirmation. Nothing was tried.
     Unconfirmed,
     /// Something is pending, and the server takes no writes. Nothing was tried.
@@ -86,7 +90,10 @@ pub(crate) enum Cause {
     Unverified {
         id: MigrationId,
         findings: Vec<Finding>,
+        /// How many batches of a backfill stay.
+        batches: u64,
     },
+    Hindered(Box<Hindered>),
     EndedItself {
         id: MigrationId,
         path: String,
@@ -145,6 +152,18 @@ pub(crate) struct Failed {
     pub(crate) blockers: Vec<Blocker>,
     /// Whether it was to be taken back.
     pub(crate) undoing: bool,
+    /// How many batches of a backfill stay.
+    pub(crate) batches: u64,
+}
+
+/// A backfill that cannot run on its table, or go on with it.
+#[derive(Debug)]
+pub(crate) struct Hindered {
+    pub(crate) id: MigrationId,
+    pub(crate) path: String,
+    /// Its directive.
+    pub(crate) place: Excerpt,
+    pub(crate) hindrance: Hindrance,
 }
 
 /// The result of a run.
@@ -166,6 +185,7 @@ impl Error {
             Cause::Refused(_) => ErrorKind::Refused,
             Cause::Migration(_) | Cause::Function(_) | Cause::EndedItself { .. } => ErrorKind::Migration,
             Cause::Unverified { .. } => ErrorKind::Verification,
+            Cause::Hindered(_) => ErrorKind::Backfill,
             Cause::Tracker { .. } => ErrorKind::Tracker,
             Cause::NewerTracker { .. } => ErrorKind::NewerTracker,
             Cause::ForeignTracker { .. } => ErrorKind::ForeignTracker,
@@ -196,6 +216,7 @@ impl Error {
             Cause::Migration(failed) => Some(&failed.id),
             Cause::Function(failed) => Some(&failed.id),
             Cause::EndedItself { id, .. } | Cause::Unverified { id, .. } => Some(id),
+            Cause::Hindered(hindered) => Some(&hindered.id),
             _ => None,
         }
     }
@@ -210,6 +231,10 @@ impl Error {
             }
             Cause::Function(failed) => failed.location().map(|(file, line)| (file, line, 1)),
             Cause::Unverified { findings, .. } => findings.first().map(Finding::location),
+            Cause::Hindered(hindered) => {
+                let place = hindered.place.location();
+                Some((&hindered.path, place.line(), place.column()))
+            }
             _ => None,
         }
     }
@@ -283,15 +308,16 @@ impl fmt::Display for Cause {
             Self::Refused(refusals) => write!(f, "{NOTHING}: {refusals}"),
             Self::Migration(failed) => {
                 let what = if failed.undoing { "the rollback of" } else { "migration" };
-                write!(f, "{what} {} failed; nothing of it was kept", failed.id)?;
+                write!(f, "{what} {} failed; {}", failed.id, kept(failed.batches))?;
                 match failed.attempts {
                     0 => Ok(()),
                     retries => write!(f, " ({} attempts)", retries + 1),
                 }
             }
             Self::Function(failed) => failed.fmt(f),
-            Self::Unverified { id, .. } => {
-                write!(f, "migration {id} is not what its verify script says; nothing of it was kept")
+            Self::Hindered(hindered) => write!(f, "backfill {}: {}", hindered.id, hindered.hindrance),
+            Self::Unverified { id, batches, .. } => {
+                write!(f, "migration {id} is not what its verify script says; {}", kept(*batches))
             }
             Self::EndedItself { id, .. } => {
                 write!(
@@ -371,6 +397,12 @@ impl Cause {
                 "let these sessions finish, or end them with pg_terminate_backend, and run migrate again".to_owned()
             }
             Self::Migration(failed) if failed.undoing => "correct what stands in its way and roll back again".to_owned(),
+            Self::Migration(failed) if failed.batches > 0 => {
+                "correct what stands in its way and run migrate again: it goes on where it stopped; if the file has to change, the error \
+                 that tells so then says how to go on"
+                    .to_owned()
+            }
+            Self::Hindered(hindered) => hindered.hindrance.next(),
             Self::Migration(_) => "correct the file and run migrate again".to_owned(),
             Self::Function(failed) if failed.ended => {
                 "leave COMMIT and ROLLBACK to the library; then complete or undo by hand what it did, and delete its row \
@@ -415,6 +447,15 @@ impl Cause {
 fn list(ids: &[MigrationId], f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let names: Vec<String> = ids.iter().map(ToString::to_string).collect();
     f.write_str(&abridged(&names))
+}
+
+/// What a failed migration leaves.
+fn kept(batches: u64) -> String {
+    match batches {
+        0 => "nothing of it was kept".to_owned(),
+        1 => "the batch before it is kept".to_owned(),
+        n => format!("the {n} batches before it are kept"),
+    }
 }
 
 const NOTHING: &str = "nothing was applied";

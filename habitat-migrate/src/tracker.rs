@@ -12,11 +12,13 @@ use crate::history::{History, Record, State};
 use crate::sql::{Ident, Literal};
 
 mod audit;
+mod backfill;
 mod change;
 mod format;
 mod record;
 mod rights;
 
+pub(crate) use backfill::{Bound, ELSEWHERE};
 pub(crate) use format::FORMAT;
 pub(crate) use record::{ENDED, Mark};
 pub(crate) use rights::Rights;

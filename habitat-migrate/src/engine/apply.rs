@@ -164,7 +164,7 @@ impl<'r, 'a, C: Client> Batch<'r, 'a, C> {
         let id = step.migration.id().clone();
         self.run.clear().await;
         self.run.note(&self.run.goal.tracker.log("failure", &id, &detail)).await;
-        Err(Cause::Unverified { id, findings })
+        Err(Cause::Unverified { id, findings, batches: 0 })
     }
 
     /// Takes note of the steps that a reply shows to be committed.

@@ -155,8 +155,16 @@ impl<'a, C: Client> Run<'a, C> {
         let id = job.id().clone();
         let attempts = self.retries.made(&id);
         self.note(&self.goal.tracker.log("failure", &id, &error.to_string())).await;
-        let failed =
-            Failed { id, path, place, error, attempts, blockers: Vec::new(), undoing: job.is_undoing() };
+        let failed = Failed {
+            id,
+            path,
+            place,
+            error,
+            attempts,
+            blockers: Vec::new(),
+            undoing: job.is_undoing(),
+            batches: 0,
+        };
         Err(Cause::Migration(Box::new(failed)))
     }
 
@@ -185,7 +193,7 @@ impl<'a, C: Client> Run<'a, C> {
         let detail = findings.first().map(|first| format!("verification failed: {}", first.returned()));
         let id = job.id().clone();
         self.note(&self.goal.tracker.log("failure", &id, &detail.unwrap_or_default())).await;
-        Err(Cause::Unverified { id, findings })
+        Err(Cause::Unverified { id, findings, batches: 0 })
     }
 
     /// The refusal of a function that this client cannot call.

@@ -26,11 +26,17 @@ pub(super) enum Worker {
     Batch,
     /// A transaction that the client's driver begins, around a function of the program.
     Code,
+    /// Many messages, each with one batch of rows.
+    Backfill,
 }
 
 impl<'a> Job<'a> {
     pub(super) fn worker(&self) -> Worker {
-        if self.function().is_some() { Worker::Code } else { Worker::Batch }
+        match self {
+            _ if self.function().is_some() => Worker::Code,
+            Self::Apply(step, _) if step.migration.settings().backfill.is_some() => Worker::Backfill,
+            _ => Worker::Batch,
+        }
     }
 
     /// The function that is called in place of a script.

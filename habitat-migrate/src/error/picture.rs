@@ -46,6 +46,7 @@ impl fmt::Debug for Error {
                     notes.picture(&finding.path, &finding.place, &finding.returned)?;
                 }
             }
+            Cause::Hindered(hindered) => notes.picture(&hindered.path, &hindered.place, "")?,
             Cause::EndedItself { path, error, .. } => {
                 write!(notes.f, "\n --> {path}")?;
                 notes.note("server", &error.to_string())?;

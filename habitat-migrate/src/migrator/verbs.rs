@@ -4,6 +4,7 @@ use habitat_migrate_catalog::MigrationId;
 use tracing::Instrument as _;
 
 use super::Migrator;
+use crate::backfill::{Backfill, Wanted};
 use crate::client::Client;
 #[cfg(feature = "tokio-postgres")]
 use crate::client::Work;
@@ -301,6 +302,70 @@ impl Migrator {
             fit(client.style(), functions).map_err(refused)?;
             Ok(plan)
         }))
+    }
+
+    /// Lists the batched backfills that were begun in a database, those that began last first: how far each is, and whether it goes on.
+    /// Needs no right but SELECT on the tracker's tables.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Migrator::history`].
+    pub fn backfills<'a, C: Client>(&'a self, client: &'a mut C) -> C::Outcome<'a, Result<Vec<Backfill>>> {
+        C::complete(Box::pin(async move { engine::backfills(&self.goal()?, client).await }))
+    }
+
+    /// Pauses a backfill, from any connection: its worker ends behind the batch that is under way, with [`Report::paused`].
+    ///
+    /// No process goes on with it until it is [resumed](Migrator::resume_backfill); `migrate` applies what stands before it, and
+    /// returns. That is so for every program that boots, so look at [`Report::paused`] if one needs what stands behind it.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) where it has not begun or is done, and those of [`Migrator::history`].
+    pub fn pause_backfill<'a, C: Client>(
+        &'a self,
+        client: &'a mut C,
+        migration: &'a MigrationId,
+    ) -> C::Outcome<'a, Result<Backfill>> {
+        self.want(client, migration, Wanted::Pause)
+    }
+
+    /// Lets a paused backfill go on with the next [`Migrator::migrate`], where it stopped.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Migrator::pause_backfill`].
+    pub fn resume_backfill<'a, C: Client>(
+        &'a self,
+        client: &'a mut C,
+        migration: &'a MigrationId,
+    ) -> C::Outcome<'a, Result<Backfill>> {
+        self.want(client, migration, Wanted::Resume)
+    }
+
+    /// Forgets how far a backfill has come, so that rows that are done are done again: the next [`Migrator::migrate`] begins at
+    /// the beginning of its table, with the text that the script has then. What its batches changed stays.
+    ///
+    /// A worker that is under way ends with [`ErrorKind::LockLost`](crate::ErrorKind::LockLost).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Migrator::pause_backfill`].
+    pub fn restart_backfill<'a, C: Client>(
+        &'a self,
+        client: &'a mut C,
+        migration: &'a MigrationId,
+    ) -> C::Outcome<'a, Result<Backfill>> {
+        self.want(client, migration, Wanted::Restart)
+    }
+
+    fn want<'a, C: Client>(
+        &'a self,
+        client: &'a mut C,
+        migration: &'a MigrationId,
+        wanted: Wanted,
+    ) -> C::Outcome<'a, Result<Backfill>> {
+        C::complete(Box::pin(async move { engine::want(&self.goal()?, client, migration, wanted).await }))
     }
 
     /// Takes over a database that another tool migrated: records what is applied there and is in the catalog,
