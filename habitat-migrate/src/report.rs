@@ -99,8 +99,10 @@ impl fmt::Display for Report {
         let seconds = self.elapsed.as_secs_f64();
         let time = if seconds < 1.0 { (seconds * 1e3, "ms") } else { (seconds, "s") };
         write!(f, " ({:.1} {})", time.0, time.1)?;
-        if !self.applied.is_empty() && self.present > 0 {
-            write!(f, "; {} were there already", self.present)?;
+        match self.present {
+            present if self.applied.is_empty() || present == 0 => {}
+            1 => f.write_str("; 1 was there already")?,
+            present => write!(f, "; {present} were there already")?,
         }
         if let Some(id) = &self.paused {
             write!(f, "; the backfill {id} is paused, and what stands behind it waits")?;
