@@ -21,7 +21,7 @@ pub(crate) enum Change<'c> {
     /// A record stands outside of the order from now on: another migration stands for it.
     Replace { id: MigrationId, by: MigrationId },
     /// A record's checksum is another one now.
-    Accept { id: MigrationId, why: String },
+    Accept { id: MigrationId, checksum: String, why: String },
     /// The records of a context, from one place on, are put in a new order.
     Order { context: String, from: u32, links: Vec<Link> },
 }
@@ -128,7 +128,8 @@ pub(crate) fn repair<'c>(
                     if record.id() == id { built.clone() } else { record.checksum().to_owned() }
                 };
                 let mut changes: Vec<_> = order(history, id, |_| true, checksum).into_iter().collect();
-                changes.push(Change::Accept { id: id.clone(), why: format!("{built}: {why}") });
+                let why = format!("{built}: {why}");
+                changes.push(Change::Accept { id: id.clone(), checksum: built, why });
                 Ok(changes)
             }
         },

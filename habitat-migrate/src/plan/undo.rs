@@ -1,7 +1,8 @@
 //! What a rollback means for a history: [`Undo`]s in order, or the reasons why not.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::cmp::Reverse;
+use std::collections::{HashMap, HashSet};
 
 use habitat_migrate_catalog::{
     Catalog, Migration, MigrationId, Settings, Template, TransactionMode, normalise,
@@ -41,7 +42,7 @@ pub(crate) fn undo<'c>(
     let is_candidate = |record: &&Record| {
         ours.contains(record.id().context()) && record.state() != State::Replaced && !is_repeatable(record)
     };
-    let applied: Vec<&Record> = history.records().iter().filter(is_candidate).collect();
+    let applied = in_place(history.records().iter().filter(is_candidate).collect());
     let chosen = chosen(&applied, rollback, &mut refusals);
     let mut steps = Vec::new();
     for record in chosen.into_iter().rev() {
@@ -92,6 +93,20 @@ fn filled<'c>(
         Some(rendered.text().to_owned())
     });
     rendered.map_or(script.into(), Cow::Owned)
+}
+
+/// The records of a context in its order: one that stands for others was recorded last, and stands where they stood.
+fn in_place(mut applied: Vec<&Record>) -> Vec<&Record> {
+    let mut ordered: HashMap<&str, Vec<&Record>> = HashMap::new();
+    for record in applied.iter().filter(|record| record.ordinal.is_some()) {
+        ordered.entry(record.id().context()).or_default().push(record);
+    }
+    ordered.values_mut().for_each(|records| records.sort_by_key(|record| Reverse(record.ordinal)));
+    for record in applied.iter_mut().filter(|record| record.ordinal.is_some()) {
+        let next = ordered.get_mut(record.id().context()).and_then(Vec::pop);
+        *record = next.unwrap_or(record);
+    }
+    applied
 }
 
 fn is_repeatable(record: &Record) -> bool {

@@ -41,7 +41,12 @@ impl Tracker {
                 this("m", id),
                 self.logged("replace", id, &format!("{by} stands for it"))
             ),
-            Change::Accept { id, why } => self.logged("accept", id, why),
+            Change::Accept { id, checksum, why } => format!(
+                "UPDATE {table} AS m SET checksum = {} WHERE {};\n{}",
+                Literal(checksum),
+                this("m", id),
+                self.logged("accept", id, why)
+            ),
             Change::Order { context, from, links } => self.order(context, *from, links),
         }
     }
