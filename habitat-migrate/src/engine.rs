@@ -22,6 +22,7 @@ mod failure;
 mod job;
 mod message;
 mod needs;
+mod offline;
 mod retry;
 mod rollback;
 mod script;
@@ -39,6 +40,7 @@ use session::Session;
 use settings::Settings;
 
 pub(crate) use amend::amend;
+pub(crate) use offline::to_sql;
 pub(crate) use rollback::{Undoing, rollback};
 pub(crate) use settings::Limits;
 pub(crate) use status::status;

@@ -38,6 +38,11 @@ impl Lock {
         )
     }
 
+    /// Takes the lock for the session, if nobody else has it, as a condition.
+    pub(crate) fn try_session(self) -> String {
+        format!("pg_catalog.pg_try_advisory_lock({})", self.key)
+    }
+
     /// Gives the lock to the session, and ends the transaction that has it.
     pub(crate) fn to_session(self) -> String {
         format!("SELECT pg_catalog.pg_advisory_lock({});\nCOMMIT;\n", self.key)
