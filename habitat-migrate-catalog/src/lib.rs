@@ -50,6 +50,6 @@ pub use migration::{Compatibility, Kind, Migration, Need, Parts, Settings, Trans
 pub use placeholder::{PlaceholderError, Placeholders};
 pub use problem::{Problem, Problems};
 pub use source::{Named, Scripts, Source, SourceFile};
-pub use statement::{LexError, Statement, Unterminated, statements};
+pub use statement::{LexError, Statement, Unterminated, colons, statements};
 pub use template::{Rendered, Template};
 pub use version::{MigrationId, Version};

@@ -24,6 +24,7 @@ mod failure;
 mod job;
 mod message;
 mod needs;
+mod offline;
 mod retry;
 mod rollback;
 mod script;
@@ -42,6 +43,7 @@ use settings::Settings;
 
 pub(crate) use amend::amend;
 pub(crate) use backfill::{backfills, want};
+pub(crate) use offline::to_sql;
 pub(crate) use rollback::{Undoing, rollback};
 pub(crate) use settings::Limits;
 pub(crate) use status::status;

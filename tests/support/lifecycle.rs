@@ -232,13 +232,17 @@ pub fn assert_same(now: &Option<String>, then: &Option<String>, what: &str) {
     assert!(now == then, "{what}: {differs:?}, {} and {} bytes", now.len(), then.len());
 }
 
-/// The program beside the server's own, else that of PATH if it is new enough for the server.
 fn pg_dump(server: &Server) -> Option<PathBuf> {
+    program(server, "pg_dump")
+}
+
+/// The program beside the server's own, else that of PATH if it is new enough for the server.
+pub fn program(server: &Server, name: &str) -> Option<PathBuf> {
     let options =
         server.data_dir().and_then(|data| std::fs::read_to_string(data.join("postmaster.opts")).ok());
     let beside = options.and_then(|line| {
         let postgres = line.split_once(" \"").map_or(line.as_str(), |(program, _)| program);
-        Some(Path::new(postgres).parent()?.join("pg_dump"))
+        Some(Path::new(postgres).parent()?.join(name))
     });
     let fits = |program: &PathBuf| {
         let version = Command::new(program).arg("--version").output().ok()?;
@@ -247,5 +251,5 @@ fn pg_dump(server: &Server) -> Option<PathBuf> {
         let major: u32 = number.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()?;
         (major >= server.major()).then_some(())
     };
-    beside.into_iter().chain([PathBuf::from("pg_dump")]).find(|program| fits(program).is_some())
+    beside.into_iter().chain([PathBuf::from(name)]).find(|program| fits(program).is_some())
 }

@@ -233,7 +233,7 @@ pub(super) fn pieces(script: &str) -> Vec<(usize, &str)> {
 }
 
 /// All transactions of a message begin at the time at which it arrives.
-const SINCE: &str = "pg_catalog.transaction_timestamp()";
+pub(super) const SINCE: &str = "pg_catalog.transaction_timestamp()";
 /// How many migrations the first message has.
 const FIRST: usize = 16;
 /// How many migrations a message has at the most.

@@ -368,6 +368,36 @@ impl Migrator {
         C::complete(Box::pin(async move { engine::want(&self.goal()?, client, migration, wanted).await }))
     }
 
+    /// The SQL of [`Migrator::migrate`] as one script for psql, made without a server: to review, or for a person who may run it.
+    ///
+    /// It is for a database with this history: an empty one for a new database, [`Migrator::history`] of a live one. Run on another one it fails
+    /// before it changes anything. It takes the lock, creates the tracker where there is none, applies each migration in a
+    /// transaction with its verification and its record, and stops at the first error; what was committed by then stays,
+    /// and what is left wants a script of its own.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use habitat_migrate::{Catalog, History, Migrator};
+    ///
+    /// let catalog = Catalog::from_scripts("shop", [("01_items.sql", "CREATE TABLE items (id int PRIMARY KEY)")])?;
+    /// let script = Migrator::new(catalog).to_sql(&History::default())?;
+    /// assert!(script.contains("CREATE TABLE items"));
+    /// # Ok(()) }
+    /// ```
+    /// Run it by `psql -X -v ON_ERROR_STOP=1 -f migrate.sql`, in a session of its own and past any transaction pooler.
+    ///
+    /// Where a colon stands before a name in a subscript, the script has a space between them, since psql would look for a variable;
+    /// everywhere else a catalog has neither variables nor commands of psql. A statement of a verify script that returns rows
+    /// is judged in a DO block, any other fails by an error only.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) with every reason where `migrate` would be refused, and
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid).
+    pub fn to_sql(&self, history: &History) -> Result<String> {
+        engine::to_sql(&self.goal()?, history)
+    }
+
     /// Takes over a database that another tool migrated: records what is applied there and is in the catalog,
     /// without running it, so that [`Migrator::migrate`] goes on behind it. See [`adopt`](crate::adopt).
     ///
