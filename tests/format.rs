@@ -1,5 +1,7 @@
 //! The tracker of an older version of the library, and of a newer one: R40.
 
+#[path = "support/lifecycle.rs"]
+mod lifecycle;
 mod support;
 
 use habitat_migrate::policy::Rollback;
@@ -171,6 +173,24 @@ fn r40_what_reads_leaves_the_first_format_and_finds_no_drift() {
     assert!(is_old(&mut client));
     client.batch_execute("DELETE FROM schema_migrations WHERE ordinal = 2").unwrap();
     assert_eq!(migrator.status(&mut client).unwrap().drift().len(), 1);
+}
+
+#[test]
+fn r40_the_script_for_psql_upgrades_the_first_format() {
+    let database = database();
+    let mut client = old(&database);
+    let migrator = Migrator::new(numbered(3));
+    let script = migrator.to_sql(&migrator.history(&mut client).unwrap()).unwrap();
+    let server = habitat_migrate::testing::Server::shared().unwrap();
+    let Some(psql) = lifecycle::program(server, "psql") else { return };
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), script).unwrap();
+    let mut psql = std::process::Command::new(psql);
+    let output = psql.args(["-X", "-q", "-d", &database.url(), "-f"]).arg(file.path()).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert!(is_new(&mut client));
+    assert!(migrator.migrate(&mut client).unwrap().is_unchanged());
+    assert_eq!(migrator.status(&mut client).unwrap().drift(), []);
 }
 
 #[test]

@@ -70,7 +70,7 @@ fn odd() -> Migrator {
         ("01_odd.down.sql", "DROP FUNCTION public.cut; DROP TABLE public.odd; -- 'é'"),
         (
             "01_odd.verify.sql",
-            "SELECT count(*) = 2, 'rows' FROM public.odd;\n\
+            "SELECT count(*) >= 2, 'rows' FROM public.odd;\n\
              SELECT t LIKE '%\\slash :low :\"high\" '' ü' FROM public.odd WHERE n IS NOT NULL;\n\
              SELECT public.cut(2, 3, ARRAY[1, 2, 3]) = '{2,3}';\n\
              DO $$ BEGIN ASSERT to_regclass('pg_temp.gone') IS NULL; END $$",
@@ -101,7 +101,6 @@ fn a_new_database_is_what_migrate_would_have_made_it() {
     assert_eq!(odd().verify(&mut client).unwrap().len(), 0);
     assert_eq!(value::<String>(&mut client, "SELECT t FROM odd LIMIT 1"), "back\\slash :low :\"high\" ' ü");
     assert_eq!(support::leftovers(&mut client), (0, 0));
-    odd().rollback(&mut client, habitat_migrate::policy::Rollback::Steps(1)).unwrap();
 }
 
 #[test]
@@ -213,7 +212,7 @@ fn what_stands_for_applied_migrations_is_recorded_by_the_script() {
         "app",
         [
             ("0003_t3.sql", numbered(3).migrations()[2].script()),
-            ("0004_t4.sql", "CREATE TABLE t4 (id int)"),
+            ("0010_t4.sql", "CREATE TABLE t4 (id int)"),
             ("0009_all.sql", "-- habitat: replaces 0001_t1, 0002_t2\nSELECT 1"),
         ],
     ));

@@ -323,6 +323,29 @@ fn status_writes_nothing_and_takes_no_lock() {
     assert_eq!(support::leftovers(&mut other), (0, 0));
 }
 
+#[test]
+fn what_others_commit_meanwhile_is_no_drift() {
+    let database = database();
+    let migrator = Migrator::new(numbered(2));
+    let mut client = database.connect().unwrap();
+    migrator.migrate(&mut client).unwrap();
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut other = database.connect().unwrap();
+            for _ in 0..150 {
+                migrator.forget(&mut other, &id("0002_t2"), "in turn").unwrap();
+                migrator.mark_applied(&mut other, &id("0002_t2"), "in turn").unwrap();
+            }
+            done.store(true, std::sync::atomic::Ordering::Relaxed);
+        });
+        while !done.load(std::sync::atomic::Ordering::Relaxed) {
+            let status = status(&migrator, &mut client);
+            assert_eq!(said(&status), "", "{status}");
+        }
+    });
+}
+
 /// Something that a person or a program does.
 #[derive(Clone, Debug)]
 enum Verb {
