@@ -26,6 +26,7 @@ mod script;
 mod source;
 mod statement;
 mod suggestion;
+mod unit;
 mod value;
 mod version;
 
@@ -38,4 +39,5 @@ pub use migration::{Compatibility, Kind, Migration, Need, Parts, Settings, Trans
 pub use problem::{Problem, Problems};
 pub use source::{Named, Scripts, Source, SourceFile};
 pub use statement::{LexError, Statement, Unterminated, statements};
+pub use unit::{Unit, Work, units};
 pub use version::{MigrationId, Version};
