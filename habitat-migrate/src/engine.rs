@@ -11,7 +11,7 @@ use crate::history::History;
 use crate::lock::{BEGIN, Lock};
 use crate::plan::{Plan, Wish};
 use crate::policy::{NewerDatabase, Patience, Retry};
-use crate::report::Report;
+use crate::report::{Applied, Report};
 use crate::tracker::{FORMAT, Presence, Probe, Probed, Standing, Tracker};
 
 mod apply;
@@ -19,6 +19,7 @@ mod attempt;
 mod blockers;
 mod failure;
 mod job;
+mod journal;
 mod message;
 mod needs;
 mod retry;
@@ -31,6 +32,7 @@ mod verify;
 use apply::Batch;
 use attempt::Attempt;
 use job::{Job, Worker};
+use journal::Journal;
 use retry::Retries;
 use session::Session;
 use settings::Settings;
@@ -47,6 +49,8 @@ pub(crate) struct Goal<'a> {
     pub(crate) patience: Patience,
     pub(crate) limits: Limits,
     pub(crate) retry: Retry,
+    /// Whether the caller says that the connection is a session of its own.
+    pub(crate) assume_session: bool,
     pub(crate) tell: &'a (dyn Fn(&Event) + Send + Sync),
 }
 
@@ -235,6 +239,7 @@ impl<'a, C: Client> Run<'a, C> {
         prelude: String,
         creates: bool,
     ) -> Result<Outcome, Cause> {
+        let mut journals = self.check_journals(jobs).await?;
         let mut prelude = prelude;
         let mut rest = jobs;
         while let Some(first) = rest.first() {
@@ -245,6 +250,11 @@ impl<'a, C: Client> Run<'a, C> {
             let outcome = match first.worker() {
                 Worker::Batch => {
                     Batch::new(self, now, settings.clone(), prelude, creates).apply_all(more).await?
+                }
+                Worker::Journal => {
+                    Journal::new(self, &mut journals, settings.clone(), prelude, creates)
+                        .apply_all(now, more)
+                        .await?
                 }
             };
             if let Outcome::Again = outcome {
@@ -291,6 +301,24 @@ impl<'a, C: Client> Run<'a, C> {
         }
     }
 
+    /// Takes note that a job is done, and tells.
+    fn note_done(&mut self, job: &Job<'_>, duration: Duration) {
+        let id = job.id().clone();
+        let duration_ms = millis(duration);
+        match job {
+            Job::Apply(_) => {
+                tracing::info!(migration = %id, duration_ms, "applied");
+                (self.goal.tell)(&Event::Applied { migration: id.clone(), duration });
+                self.report.applied.push(Applied { id, duration });
+            }
+            Job::Undo(_) => {
+                tracing::info!(migration = %id, duration_ms, "taken back");
+                (self.goal.tell)(&Event::Undone { migration: id.clone(), duration });
+                self.report.undone.push(Applied { id, duration });
+            }
+        }
+    }
+
     /// The environment that is to be recorded, because the caller says it and the database does not.
     fn environment(&self, history: &History) -> Option<&'a str> {
         self.goal.wish.environment.filter(|_| history.environment().is_none())
@@ -316,7 +344,10 @@ impl<'a, C: Client> Run<'a, C> {
 /// <https://www.postgresql.org/docs/current/wal-async-commit.html>
 const LATER: &str = "SET LOCAL synchronous_commit = off;\n";
 
-/// What a run was doing that a login may lack the right to, though it may read the tracker.
+/// What a run was doing that a login may lack the right to.
+const READ: &str = "read the tracker";
+
+/// The same, though it may read the tracker.
 const WRITE: &str = "write the tracker";
 
 /// Between half of a time and all of it, so that many processes do not ask at once.

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use habitat_migrate_catalog::{Catalog, Kind, Migration, MigrationId, TransactionMode, Version};
+use habitat_migrate_catalog::{Catalog, Kind, Migration, MigrationId, Version};
 
 use crate::history::{End, History, Record, State};
 use crate::policy::{Changed, OutOfOrder, Policy};
@@ -13,9 +13,9 @@ mod refusal;
 mod tests;
 mod undo;
 
-use compare::{compare, is_same};
+use compare::{compare, is_same, is_to_resume};
 pub use refusal::{Refusal, Refusals};
-pub(crate) use undo::{Undo, undo};
+pub(crate) use undo::{ALONE, Undo, undo};
 
 /// The steps that bring a database to where a catalog wants it.
 #[derive(Clone, Debug)]
@@ -47,13 +47,15 @@ impl<'c> Plan<'c> {
     }
 
     pub(crate) fn of(catalog: &'c Catalog, history: &History, wish: Wish<'_>) -> Result<Self, Refusals> {
-        let mut refusals = unsupported(catalog);
+        let mut refusals = Vec::new();
         let environment = environment(history, wish.environment, &mut refusals);
         let newer = compare(catalog, history, wish.policy, &mut refusals);
         let mut planner = Planner::new(history, wish.policy);
         let mut plan = Self { steps: Vec::new(), present: 0, newer, elsewhere: Vec::new() };
         let wanted = wish.target.map(|target| within(catalog, target, &mut refusals));
-        for migration in catalog.migrations() {
+        // What was begun comes first: its place is taken, and nothing may be applied before it.
+        let (begun, others): (Vec<_>, Vec<_>) = catalog.migrations().iter().partition(|m| planner.resumes(m));
+        for migration in begun.into_iter().chain(others) {
             if planner.is_present(migration) {
                 plan.present += 1;
             } else if !migration.is_for(environment) {
@@ -98,6 +100,8 @@ pub(crate) struct Step<'c> {
     pub(crate) link: Option<End>,
     /// Whether it is recorded already: a repeatable migration that changed.
     pub(crate) again: bool,
+    /// Whether an earlier run began it without a transaction, and did not come to its end.
+    pub(crate) resumes: bool,
 }
 
 /// Makes steps, one behind the other.
@@ -126,12 +130,18 @@ impl<'h> Planner<'h> {
     /// Whether nothing is to be done about a migration; a repeatable one is done when its text was applied.
     fn is_present(&self, migration: &Migration) -> bool {
         match self.applied.get(migration.id()) {
+            Some(_) if self.resumes(migration) => false,
             Some(record) if migration.kind() == Kind::Repeatable => {
                 self.policy.changed == Changed::Ignore || is_same(migration, record.checksum())
             }
             Some(_) => true,
             None => false,
         }
+    }
+
+    /// Whether an earlier run began it without a transaction, and did not come to its end.
+    fn resumes(&self, migration: &Migration) -> bool {
+        self.applied.get(migration.id()).is_some_and(|record| is_to_resume(migration, record))
     }
 
     fn step<'c>(&mut self, migration: &'c Migration, refusals: &mut Vec<Refusal>) -> Step<'c> {
@@ -147,14 +157,22 @@ impl<'h> Planner<'h> {
         }
         self.done.insert(migration.id().clone());
         let link = migration.is_ordered().then(|| self.link(migration));
-        Step { migration, link, again: self.applied.contains_key(migration.id()) }
+        let resumes = self.resumes(migration);
+        Step { migration, link, again: self.applied.contains_key(migration.id()), resumes }
     }
 
-    /// Where the next record of its context stands.
+    /// Where the next record of its context stands; one that was begun keeps its place, with the checksum of now.
     fn link(&mut self, migration: &Migration) -> End {
         let end = self.ends.entry(migration.context().to_owned()).or_default();
         let checksum = migration.checksum().to_string();
-        end.ordinal += 1;
+        match self.applied.get(migration.id()) {
+            // What counts twice does not count.
+            Some(begun) => {
+                end.digest =
+                    end.digest.with(migration.context(), migration.version().as_str(), &begun.checksum)
+            }
+            None => end.ordinal += 1,
+        }
         end.digest = end.digest.with(migration.context(), migration.version().as_str(), &checksum);
         *end
     }
@@ -202,19 +220,6 @@ fn within<'a>(
         }
     }
     wanted
-}
-
-/// What the engine cannot do yet must stop it before it begins.
-fn unsupported(catalog: &Catalog) -> Vec<Refusal> {
-    let mut refusals = Vec::new();
-    for migration in catalog.migrations() {
-        let settings = migration.settings();
-        let uses = [(settings.transaction == TransactionMode::None, "runs without a transaction")];
-        let uses = uses.into_iter().filter(|(uses, _)| *uses);
-        refusals
-            .extend(uses.map(|(_, what)| Refusal::Unsupported { path: migration.path().to_owned(), what }));
-    }
-    refusals
 }
 
 /// The file beside a migration's own that has its other script: `01_x.verify.sql` beside `01_x.sql`.

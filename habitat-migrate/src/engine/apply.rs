@@ -7,12 +7,11 @@ use habitat_migrate_catalog::{MigrationId, statements};
 use super::job::Job;
 use super::message::{Message, Text};
 use super::settings::Settings;
-use super::{LATER, Outcome, Run, is_held, millis, names, verify};
+use super::{LATER, Outcome, Run, is_held, names, verify};
 use crate::client::{Client, Reply};
 use crate::error::Cause;
 use crate::event::Event;
 use crate::lock::BEGIN;
-use crate::report::Applied;
 
 /// The steps of a plan on their way to the server, and how many of them are known to be committed.
 pub(super) struct Batch<'r, 'a, C: Client> {
@@ -101,6 +100,7 @@ impl<'r, 'a, C: Client> Batch<'r, 'a, C> {
             self.message.push(n, Text::Engine, &prelude);
         }
         self.message.push(n, Text::Engine, BEGIN);
+        self.message.push(n, Text::Engine, &self.settings.watch("LOCAL"));
         self.message.push(n, Text::Migration, &goal.limits.prepare(job.settings()));
         (goal.tell)(&Event::Started { migration: job.id().clone() });
     }
@@ -163,7 +163,7 @@ impl<'r, 'a, C: Client> Batch<'r, 'a, C> {
         let id = step.migration.id().clone();
         self.run.clear().await;
         self.run.note(&self.run.goal.tracker.log("failure", &id, &detail)).await;
-        Err(Cause::Unverified { id, findings })
+        Err(Cause::Unverified { id, findings, kept: None })
     }
 
     /// Takes note of the steps that a reply shows to be committed.
@@ -180,21 +180,8 @@ impl<'r, 'a, C: Client> Batch<'r, 'a, C> {
     /// Takes note that the next step is committed.
     pub(super) fn note_committed(&mut self, duration: Duration) {
         let Some(job) = self.jobs.get(self.committed) else { return };
-        let id = job.id().clone();
         self.committed += 1;
-        let duration_ms = millis(duration);
-        match job {
-            Job::Apply(_) => {
-                tracing::info!(migration = %id, duration_ms, "applied");
-                (self.run.goal.tell)(&Event::Applied { migration: id.clone(), duration });
-                self.run.report.applied.push(Applied { id, duration });
-            }
-            Job::Undo(_) => {
-                tracing::info!(migration = %id, duration_ms, "taken back");
-                (self.run.goal.tell)(&Event::Undone { migration: id.clone(), duration });
-                self.run.report.undone.push(Applied { id, duration });
-            }
-        }
+        self.run.note_done(job, duration);
     }
 
     /// Sends as many at once as take some two seconds: so events come, and a failure, a lost connection or

@@ -138,8 +138,16 @@ impl<C: Client> Batch<'_, '_, C> {
         };
         let attempts = self.run.retries.made(&id);
         let undoing = matches!(job, Job::Undo(_));
-        let failed =
-            Failed { id: id.clone(), path, place, error, attempts, blockers: aftermath.blockers, undoing };
+        let failed = Failed {
+            id: id.clone(),
+            path,
+            place,
+            error,
+            attempts,
+            blockers: aftermath.blockers,
+            undoing,
+            kept: None,
+        };
         let cause = Cause::Migration(Box::new(failed));
         if failing > self.committed {
             // PostgreSQL parses a message before it runs any of it: those ahead are still to be applied.

@@ -1,13 +1,13 @@
-//! What the engine sends to the server as one transaction: a migration to be applied, or one to be taken back.
+//! What the engine carries out: a migration to be applied, or one to be taken back.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use habitat_migrate_catalog::{MigrationId, Settings, normalise};
+use habitat_migrate_catalog::{MigrationId, Settings, TransactionMode, normalise};
 
 use crate::history::{Record, State};
 use crate::plan::{Step, Undo};
-use crate::tracker::{Mark, Tracker};
+use crate::tracker::{Direction, Mark, Tracker};
 
 /// One migration's turn.
 #[derive(Clone, Debug)]
@@ -23,11 +23,31 @@ pub(super) enum Job<'a> {
 pub(super) enum Worker {
     /// Many transactions to a message.
     Batch,
+    /// Statement by statement, without a transaction.
+    Journal,
 }
 
 impl<'a> Job<'a> {
     pub(super) fn worker(&self) -> Worker {
-        Worker::Batch
+        match self.settings().transaction {
+            TransactionMode::Wrapped => Worker::Batch,
+            TransactionMode::None => Worker::Journal,
+        }
+    }
+
+    /// Whether it was begun by an earlier run, and its end is not recorded.
+    pub(super) fn resumes(&self) -> bool {
+        match self {
+            Self::Apply(step) => step.resumes,
+            Self::Undo(undo) => undo.resumes,
+        }
+    }
+
+    pub(super) fn direction(&self) -> Direction {
+        match self {
+            Self::Apply(_) => Direction::Up,
+            Self::Undo(_) => Direction::Down,
+        }
     }
 
     pub(super) fn id(&self) -> &MigrationId {

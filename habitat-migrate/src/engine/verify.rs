@@ -49,7 +49,7 @@ impl<'a, C: Client> Run<'a, C> {
         }
     }
 
-    async fn verify_one(
+    pub(super) async fn verify_one(
         &mut self,
         migration: &Migration,
         text: &str,

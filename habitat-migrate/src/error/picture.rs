@@ -36,6 +36,13 @@ impl fmt::Debug for Error {
                     notes.picture(&finding.path, &finding.place, &finding.returned)?;
                 }
             }
+            Cause::InvalidIndex(invalid) => {
+                notes.picture(
+                    &invalid.path,
+                    &invalid.place,
+                    &format!("it leaves {} invalid", invalid.index),
+                )?;
+            }
             Cause::EndedItself { path, error, .. } => {
                 write!(notes.f, "\n --> {path}")?;
                 notes.note("server", &error.to_string())?;

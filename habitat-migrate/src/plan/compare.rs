@@ -2,10 +2,12 @@
 
 use std::collections::{HashMap, HashSet};
 
-use habitat_migrate_catalog::{Catalog, Compatibility, Kind, Migration, MigrationId, Version};
+use habitat_migrate_catalog::{
+    Catalog, Compatibility, Kind, Migration, MigrationId, TransactionMode, Version,
+};
 
 use super::Refusal;
-use crate::history::{History, State};
+use crate::history::{History, Record, State};
 use crate::policy::{Changed, Missing, NewerDatabase, Policy};
 
 /// Compares what is applied with the catalog; returns what is newer.
@@ -28,6 +30,10 @@ pub(super) fn compare(
         let id = record.id();
         // A context that the catalog does not have belongs to another program.
         let Some(last) = last.get(id.context()) else { continue };
+        if known.get(id).is_some_and(|migration| is_to_resume(migration, record)) {
+            // Which of its statements may have changed, its progress tells.
+            continue;
+        }
         if record.state() == State::Interrupted {
             refusals.push(Refusal::Interrupted { migration: id.clone() });
         }
@@ -80,6 +86,11 @@ fn settled<'c>(catalog: &'c Catalog, history: &History) -> HashSet<&'c str> {
         }
     }
     settled
+}
+
+/// Whether a migration without a transaction was begun, and did not come to its end: another run goes on with it.
+pub(super) fn is_to_resume(migration: &Migration, record: &Record) -> bool {
+    record.state() == State::Interrupted && migration.settings().transaction == TransactionMode::None
 }
 
 /// Whether the applied text is the migration's text, or an earlier one that it accepts.

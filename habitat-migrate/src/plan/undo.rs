@@ -16,6 +16,8 @@ pub(crate) struct Undo<'c> {
     pub(crate) path: String,
     pub(crate) script: Cow<'c, str>,
     pub(crate) settings: Settings,
+    /// Whether an earlier run began it without a transaction, and did not come to its end.
+    pub(crate) resumes: bool,
 }
 
 /// What is taken back, last applied first, so that whatever builds on a migration goes before it.
@@ -44,14 +46,12 @@ pub(crate) fn undo<'c>(
     for record in chosen.into_iter().rev() {
         let id = record.id();
         let migration = catalog.get(id.context(), id.version());
+        let begun = record.state() == State::Interrupted;
         let script = match (&record.down, migration.and_then(|migration| migration.down())) {
             (Some(recorded), _) => Some(Cow::Owned(recorded.clone())),
             (None, Some(own)) => Some(Cow::Borrowed(own)),
             (None, None) => None,
         };
-        if record.state() == State::Interrupted {
-            refusals.push(Refusal::Interrupted { migration: id.clone() });
-        }
         if redo && migration.is_none() {
             refusals.push(Refusal::Unknown { migration: id.clone() });
         }
@@ -63,13 +63,29 @@ pub(crate) fn undo<'c>(
             Some(migration) => super::beside(migration.path(), "down"),
             None => format!("{id} (the down script that the tracker keeps)"),
         };
-        let settings = Settings::of_script(&script);
-        if settings.transaction == TransactionMode::None {
-            refusals.push(Refusal::Unsupported { path: path.clone(), what: "runs without a transaction" });
+        let mut settings = Settings::of_script(&script);
+        let script = without_mark(script);
+        if record.down.is_none() {
+            // The migration's own script speaks for its down script.
+            settings.transaction = migration.map(|m| m.settings().transaction).unwrap_or_default();
         }
-        steps.push(Undo { id: id.clone(), path, script, settings });
+        if begun && settings.transaction == TransactionMode::Wrapped {
+            refusals.push(Refusal::Interrupted { migration: id.clone() });
+        }
+        steps.push(Undo { id: id.clone(), path, script, settings, resumes: begun });
     }
     if refusals.is_empty() { Ok(steps) } else { Err(Refusals::new(refusals)) }
+}
+
+/// The line with which the tracker keeps the down script of a migration without a transaction.
+pub(crate) const ALONE: &str = "-- habitat: transaction none\n";
+
+/// A down script as it is in its file.
+fn without_mark(script: Cow<'_, str>) -> Cow<'_, str> {
+    match script.strip_prefix(ALONE) {
+        Some(rest) => Cow::Owned(rest.to_owned()),
+        None => script,
+    }
 }
 
 fn is_repeatable(record: &Record) -> bool {

@@ -1,10 +1,12 @@
 //! The statements that write: records, and the log.
 
-use habitat_migrate_catalog::{Compatibility, MigrationId};
+use std::borrow::Cow;
+
+use habitat_migrate_catalog::{Compatibility, Migration, MigrationId, TransactionMode};
 
 use super::format::FORMAT;
 use super::{Tracker, micros};
-use crate::plan::Step;
+use crate::plan::{ALONE, Step};
 use crate::sql::Literal;
 
 /// How a record is written.
@@ -12,7 +14,7 @@ use crate::sql::Literal;
 pub(crate) enum Mark {
     /// The migration is done, if its transaction is still the one that it began in; else the statement fails.
     Applied,
-    /// Its script has ended its own transaction: what there is of it, nobody knows.
+    /// Its script has ended its own transaction, and what there is of it, nobody knows; or it runs without one, and its progress tells.
     Interrupted,
 }
 
@@ -42,7 +44,7 @@ impl Tracker {
                 (link.ordinal.to_string(), follows, format!("'{}'", link.digest))
             }
         };
-        let down = migration.down().map_or("NULL".to_owned(), |down| Literal(down).to_string());
+        let down = kept_down(migration).map_or("NULL".to_owned(), |down| Literal(&down).to_string());
         let insert = format!(
             "INSERT INTO {table} (version, description, context, deployed_at, deployed_by, state, checksum, breaking, \
              ordinal, follows, digest, down) VALUES ({version}, {description}, {context}, pg_catalog.clock_timestamp(), \
@@ -149,6 +151,15 @@ impl Tracker {
             detail = Literal(detail),
         )
     }
+}
+
+/// The down script as it is kept: with the line by which its migration speaks for the way in which it runs.
+pub(super) fn kept_down(migration: &Migration) -> Option<Cow<'_, str>> {
+    let down = migration.down()?;
+    Some(match migration.settings().transaction {
+        TransactionMode::Wrapped => down.into(),
+        TransactionMode::None => format!("{ALONE}{}", down.trim_start_matches('\u{feff}')).into(),
+    })
 }
 
 /// What the server complains about when a script has ended the transaction that it ran in.
