@@ -28,8 +28,8 @@ fn caller(database: &Database) -> Client {
     client
 }
 
-const UNTIDY: &str = "SET search_path = nowhere;\nSET lock_timeout = '6s';\nSET default_transaction_read_only = on;\n\
-    SET session_replication_role = replica;\nSET standard_conforming_strings = off;\nCREATE TEMP TABLE t (id int);\n";
+const UNTIDY: &str = "SET search_path = nowhere;\nSET lock_timeout = '6s';\n\
+    SET session_replication_role = replica;\nSET standard_conforming_strings = off;\nCREATE TEMP TABLE t (id int);\nSET default_transaction_read_only = on;\n";
 
 #[test]
 fn r44_nothing_that_is_set_for_the_session_reaches_the_caller() {
@@ -95,7 +95,7 @@ fn r06_the_future_is_dropped_at_every_await_point() {
 
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
-        let text = format!("{UNTIDY}CREATE INDEX CONCURRENTLY i ON public.base (id);");
+        let text = format!("CREATE INDEX CONCURRENTLY i ON public.base (id);\n{UNTIDY}");
         let migrator = none(&text.replace("TEMP TABLE t", "TABLE public.t"));
         let mut finished = false;
         let mut polls = 0;

@@ -37,6 +37,8 @@ struct Turn<'t, 'a> {
     done: usize,
     /// Who the script has made the session act as.
     theirs: Identity,
+    /// Whether it acts so now.
+    is_inside: bool,
     /// Whether `lock_timeout` is the engine's to set: neither the script's directives nor its statements speak of it.
     limits_locks: bool,
 }
@@ -104,7 +106,7 @@ impl<'r, 'a, C: Client> Journal<'r, 'a, C> {
         // The text was cut before, when its progress was compared with it.
         let units = units(script).unwrap_or_default();
         let done = self.journals.of(job).map_or(0, |progress| progress.done.len());
-        Turn { job, script, units, done, theirs, limits_locks }
+        Turn { job, script, units, done, theirs, is_inside: false, limits_locks }
     }
 
     /// Takes the lock to the session, records that the migration begins, or takes up where an earlier run stopped.
@@ -157,10 +159,7 @@ impl<'r, 'a, C: Client> Journal<'r, 'a, C> {
         for n in 0..turn.done {
             let unit = turn.units[n].clone();
             if *unit.work() == Work::Session {
-                let set = [turn.theirs.take_on().as_str(), &turn.script[unit.code()]].concat();
-                if let Err(failure) = self.run.session.run(&set).await {
-                    return Err(self.stop(turn, Some(unit.code().start), failure).await);
-                }
+                self.act(turn, unit.code().start, &turn.script[unit.code()]).await?;
                 self.leave(turn, "").await?;
             }
         }
@@ -217,9 +216,9 @@ impl<'r, 'a, C: Client> Journal<'r, 'a, C> {
             });
         }
         sql.push_str("SET standard_conforming_strings = on;\n");
-        sql.push_str(&turn.theirs.take_on());
         let reply = self.own(turn, &sql).await?;
-        self.still_ours(&reply, "before").await
+        self.still_ours(&reply, "before").await?;
+        self.act(turn, unit.code().start, "").await.map(drop)
     }
 
     /// Sends a unit's statements, each alone: the server runs several of one message in one transaction.
@@ -242,11 +241,20 @@ impl<'r, 'a, C: Client> Journal<'r, 'a, C> {
         Ok(())
     }
 
+    /// Acts as the script wants; `sql` is run behind that, on behalf of the statement that begins at `start`.
+    async fn act(&mut self, turn: &mut Turn<'_, 'a>, start: usize, sql: &str) -> Result<Reply, Cause> {
+        turn.is_inside = true;
+        match self.run.session.run(&(turn.theirs.take_on() + sql)).await {
+            Ok(reply) => Ok(reply),
+            Err(failure) => Err(self.stop(turn, Some(start), failure).await),
+        }
+    }
+
     /// Acts as the caller again, and remembers who the script acts as; `sql` is run behind that, in the same transaction.
     async fn leave(&mut self, turn: &mut Turn<'_, 'a>, sql: &str) -> Result<Reply, Cause> {
         let sql = format!("{OPEN}{WHO}{}{sql}COMMIT;\n", self.settings.identity().take_on());
         let reply = self.own(turn, &sql).await?;
-        if let Some(row) = reply.first("theirs") {
+        if let Some(row) = reply.first("theirs").filter(|_| std::mem::take(&mut turn.is_inside)) {
             turn.theirs = Identity { session: row.text(1).to_owned(), role: row.text(2).to_owned() };
         }
         Ok(reply)

@@ -54,10 +54,9 @@ impl<'a, C: Client> Journal<'_, 'a, C> {
         if !self.run.retries.take(&error, turn.job.id(), &blockers) {
             return Err(self.report(turn, Some(offset), *error, blockers).await);
         }
-        self.tidy(turn).await?;
         // The lock stays with the session.
         self.run.pause().await;
-        Ok(())
+        self.tidy(turn).await.map(drop)
     }
 
     async fn blockers(&mut self, turn: &mut Turn<'_, 'a>, offset: usize) -> Result<Vec<Blocker>, Cause> {

@@ -6,7 +6,7 @@ use super::{Journal, Turn};
 use crate::client::Client;
 use crate::error::{Cause, InvalidIndex};
 use crate::event::Event;
-use crate::sql::Ident;
+use crate::sql::{Ident, Literal};
 use crate::tracker::{FoundIndex, IndexWork, Tracker, indexes_there};
 
 impl<'a, C: Client> Journal<'_, 'a, C> {
@@ -27,11 +27,7 @@ impl<'a, C: Client> Journal<'_, 'a, C> {
             let parts: Vec<String> = parts.iter().map(|part| Ident(part).to_string()).collect();
             parts.join(".")
         });
-        let sql = turn.theirs.take_on() + &indexes_there(target.as_deref());
-        let reply = match self.run.session.run(&sql).await {
-            Ok(reply) => reply,
-            Err(failure) => return Err(self.stop(turn, Some(unit.code().start), failure).await),
-        };
+        let reply = self.act(turn, unit.code().start, &indexes_there(target.as_deref())).await?;
         self.leave(turn, "").await?;
         let row = reply.first("indexes");
         let value = |column| row.and_then(|row| row.value(column)).map(str::to_owned);
@@ -52,20 +48,15 @@ impl<'a, C: Client> Journal<'_, 'a, C> {
         for index in found.iter().filter(|index| index.is_new && !index.is_valid) {
             let name = name_of(index);
             tracing::warn!(index = name, "dropping the invalid index that an earlier attempt left");
-            let mut session = turn.theirs.take_on();
-            if turn.limits_locks {
-                session.push_str("SET lock_timeout = 0;\n");
+            let start = turn.units.get(turn.done).map_or(turn.script.len(), |unit| unit.code().start);
+            // It is in nobody's way while it waits for those who may still use the index.
+            let limits = self.act(turn, start, UNLIMITED).await?;
+            // Alone: it cannot run in a transaction, as which a message of two statements counts.
+            if let Err(failure) = self.run.session.run(&format!("DROP INDEX CONCURRENTLY {name}")).await {
+                return Err(self.stop(turn, Some(start), failure).await);
             }
-            let drop = format!("DROP INDEX CONCURRENTLY {name}");
-            let mut outcome = self.run.session.run(&session).await;
-            if outcome.is_ok() {
-                // Alone: it cannot run in a transaction, as which a message of two statements counts.
-                outcome = self.run.session.run(&drop).await;
-            }
-            if let Err(failure) = outcome {
-                let start = turn.units.get(turn.done).map(|unit| unit.code().start);
-                return Err(self.stop(turn, start, failure).await);
-            }
+            let limit = |column| limits.first("limits").map_or("", |row| row.text(column));
+            self.act(turn, start, &limited(limit(1), limit(2))).await?;
             self.leave(turn, "").await?;
             let migration = turn.job.id().clone();
             (self.run.goal.tell)(&Event::InvalidIndexDropped { migration, index: name });
@@ -98,6 +89,19 @@ impl<'a, C: Client> Journal<'_, 'a, C> {
         let sql = self.run.goal.tracker.left_indexes(turn.job.id());
         Ok(Tracker::found_indexes(&self.leave(turn, &sql).await?))
     }
+}
+
+/// Takes the limits off that the script has set, and tells them.
+const UNLIMITED: &str = "SELECT 'limits' AS \"habitat-migrate\", pg_catalog.current_setting('lock_timeout'), \
+    pg_catalog.current_setting('statement_timeout');\nSET lock_timeout = 0;\nSET statement_timeout = 0;\n";
+
+/// Sets them again.
+fn limited(lock_timeout: &str, statement_timeout: &str) -> String {
+    format!(
+        "SET lock_timeout = {};\nSET statement_timeout = {};\n",
+        Literal(lock_timeout),
+        Literal(statement_timeout)
+    )
 }
 
 fn name_of(index: &FoundIndex) -> String {
