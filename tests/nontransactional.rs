@@ -136,7 +136,12 @@ fn r26_a_run_goes_on_at_the_statement_that_failed() {
         let report = mended.migrate(admin).unwrap_or_else(|error| panic!("{error:?}"));
         assert_eq!(report.applied().len(), 2);
         assert_eq!(state(admin, "01_many"), "applied");
-        assert!(mended.migrate(admin).unwrap().is_unchanged(), "the chain of digests is whole");
+        assert!(mended.migrate(admin).unwrap().is_unchanged());
+        let fresh = database();
+        let mut fresh = fresh.connect().unwrap();
+        mended.migrate(&mut fresh).unwrap();
+        let chain = "SELECT string_agg(concat_ws(' ', version, ordinal, follows, digest), ', ' ORDER BY ordinal) FROM schema_migrations";
+        assert_eq!(value::<String>(admin, chain), value::<String>(&mut fresh, chain));
         let checksum = mended.catalog().migrations()[0].checksum().to_string();
         let recorded = "SELECT checksum FROM schema_migrations WHERE version = '01_many'";
         assert_eq!(value::<String>(admin, recorded), checksum);
@@ -405,4 +410,31 @@ fn a_transaction_of_the_script_is_done_wholly_or_not_at_all() {
         with_scripts(&[("01_x.sql", &mended)]).migrate(admin).unwrap_or_else(|error| panic!("{error:?}"));
         assert_eq!(value::<i64>(admin, "SELECT count(*) FROM one"), 1);
     });
+}
+
+#[test]
+fn r05_whoever_lost_the_lock_meanwhile_does_not_touch_what_another_one_goes_on_with() {
+    let database = database();
+    let mut admin = database.connect().unwrap();
+    let run = |script: &str| {
+        let mut client = database.connect().unwrap();
+        let migrator = with_scripts(&[("01_x.sql", &none(script))]);
+        std::thread::spawn(move || migrator.migrate(&mut client))
+    };
+    // Each waits in a statement for one of these.
+    admin.batch_execute("SELECT pg_advisory_lock(1), pg_advisory_lock(2)").unwrap();
+    let losing = run(
+        "DO $$ BEGIN PERFORM pg_advisory_unlock_all(); PERFORM pg_advisory_lock(2); END $$;\nCREATE TABLE two (id int);",
+    );
+    let waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'advisory'";
+    support::wait_for("the statement", || value::<i64>(&mut admin, waits) == 1);
+    let taking = run("SELECT 1;\nSELECT pg_advisory_lock(1);\nCREATE TABLE two (id int);");
+    support::wait_for("the other one's", || value::<i64>(&mut admin, waits) == 2);
+    assert_eq!(value::<String>(&mut admin, STEPS), "up 1 true");
+    admin.batch_execute("SELECT pg_advisory_unlock(2)").unwrap();
+    let error = losing.join().unwrap().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::LockLost, "{error:?}");
+    assert_eq!(value::<String>(&mut admin, STEPS), "up 1 true");
+    admin.batch_execute("SELECT pg_advisory_unlock(1)").unwrap();
+    taking.join().unwrap().unwrap_or_else(|error| panic!("{error:?}"));
 }
