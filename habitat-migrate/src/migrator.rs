@@ -186,7 +186,8 @@ impl Migrator {
 
     /// Takes your word that the connection is a session of its own, although a pooler stands between: one in *session* mode.
     ///
-    /// A migration without a transaction needs such a session, and is refused where a pooler is noticed. Behind a pooler in transaction
+    /// A migration without a transaction needs such a session, and is refused where a pooler is noticed; with the blocking driver also
+    /// where the caller has set `client_encoding`. Behind a pooler in transaction
     /// mode that is told otherwise, the lock stays with a session that nobody can reach, and nobody migrates until it ends.
     #[must_use]
     pub fn assume_session(mut self) -> Self {
