@@ -12,6 +12,10 @@ test:
 nextest:
     cargo nextest run
 
+# Databases that other tools migrated are adopted; builds those tools.
+adoption:
+    cargo test -p habitat-adoption
+
 # Format, clippy, documentation, the feature powerset, the dependency budget.
 lint: fmt clippy docs powerset budget
 

@@ -117,7 +117,7 @@ fn a_process_that_deploys_habitat() {
 #[test]
 fn every_source_gives_the_same_catalog() {
     let embedded = told(&Habitat::CATALOG);
-    assert_eq!(embedded.len(), 4);
+    assert_eq!(embedded.len(), 5);
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations/habitat");
     assert_eq!(told(&Catalog::from_directory(folder).unwrap()), embedded);
     assert_eq!(told(&Catalog::load(FOLDER.clone()).unwrap()), embedded);
@@ -156,10 +156,15 @@ fn book(transaction: &mut postgres::Transaction<'_>, amounts: &[&str]) {
 }
 
 /// What must be equal, whatever the source: names, texts, order, and what directives say.
-fn told(catalog: &Catalog) -> Vec<(String, String, String, String, Vec<String>)> {
+fn told(catalog: &Catalog) -> Vec<(String, [String; 5], Vec<String>)> {
     let of = |m: &habitat_migrate::Migration| {
-        let requires = m.requires().iter().map(ToString::to_string).collect();
-        (m.id().to_string(), m.checksum().to_string(), m.description().into(), m.script().into(), requires)
+        let requires = m.requires().iter().map(ToString::to_string);
+        let environments = m.settings().environments.iter().map(ToString::to_string);
+        let directives = requires.chain(environments).collect();
+        let [down, verify] = [m.down(), m.verify()].map(|script| script.expect("there is one").to_owned());
+        let texts =
+            [m.checksum().to_string(), m.description().to_owned(), m.script().to_owned(), down, verify];
+        (m.id().to_string(), texts, directives)
     };
     catalog.migrations().iter().map(of).collect()
 }

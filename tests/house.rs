@@ -4,15 +4,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From the bottom to the top; a module may import from those of a lower rank, and from its own parts.
-const RANKS: [&[&str]; 11] = [
-    &["sql", "policy", "report", "history", "stale", "build", "server", "finding"],
+const RANKS: [&[&str]; 13] = [
+    &["sql", "policy", "report", "history", "stale", "build", "server", "finding", "code"],
     &["event"],
     &["plan"],
+    &["status"],
     &["client"],
-    &["connect"],
+    &["connect", "adopt"],
     &["tracker"],
     &["lock", "error"],
     &["engine"],
+    &["takeover"],
     &["migrator"],
     &["embed"],
     &["testing"],

@@ -159,3 +159,40 @@ fn r52_a_schema_name_that_the_server_refuses_is_no_fault_of_a_migration() {
         assert_eq!(error.server_error().unwrap().code, "42939");
     }
 }
+
+#[test]
+fn a_login_that_may_not_take_records_out_is_told_before_anything_is_undone() {
+    let (_server, database, mut admin) = server_with("app");
+    let scripts = [("01_a.sql", "CREATE TABLE a (id int)"), ("01_a.down.sql", "DROP TABLE a")];
+    let migrator = Migrator::new(support::catalog("app", scripts)).schema("ops");
+    migrator.migrate(&mut admin).unwrap();
+    admin
+        .batch_execute(
+            "ALTER TABLE a OWNER TO app; GRANT USAGE ON SCHEMA ops TO app; \
+             GRANT SELECT, INSERT, UPDATE ON ops.schema_migrations TO app; GRANT SELECT, INSERT ON ops.schema_migrations_log TO app;",
+        )
+        .unwrap();
+    let last = habitat_migrate::policy::Rollback::Last;
+    let mut client = connect(&database, "app");
+    let error = migrator.rollback(&mut client, last.clone()).unwrap_err();
+    assert!(value::<bool>(&mut admin, "SELECT to_regclass('a') IS NOT NULL"));
+    admin.batch_execute(&grant(&error)).unwrap();
+    assert_eq!(migrator.rollback(&mut client, last).unwrap().undone().len(), 1);
+}
+
+#[test]
+fn a_login_that_may_not_read_the_environment_is_told_so() {
+    let (_server, database, mut admin) = server_with("app");
+    let seed = ("02_seed.sql", "-- habitat: environments test\nSELECT 1");
+    let migrator = Migrator::new(support::catalog("app", [("01_a.sql", "SELECT 1"), seed])).schema("ops");
+    migrator.clone().environment("test").migrate(&mut admin).unwrap();
+    admin
+        .batch_execute("GRANT USAGE ON SCHEMA ops TO app; GRANT SELECT ON ops.schema_migrations TO app;")
+        .unwrap();
+    let mut client = connect(&database, "app");
+    let error = migrator.migrate(&mut client).unwrap_err();
+    let grant = grant(&error);
+    assert_eq!(grant, "GRANT SELECT ON \"ops\".schema_migrations_environment TO \"app\";");
+    admin.batch_execute(&grant).unwrap();
+    assert!(migrator.migrate(&mut client).unwrap().is_unchanged());
+}

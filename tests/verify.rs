@@ -40,6 +40,7 @@ fn r27_a_failing_verification_leaves_nothing() {
             "it returned false: rows = 1",
         ),
         ("SELECT id FROM items WHERE price > 10;", (1, 1), "it returned no row"),
+        ("SELECT bool_and(price > 1) FROM items WHERE id > 5;", (1, 1), "it returned NULL"),
         ("SELECT true;\n\n  SELECT 1 / (SELECT 0);", (3, 3), "division by zero (22012)"),
         ("SELECT true;\nSELECT nothing FROM items;", (2, 8), "column \"nothing\" does not exist (42703)"),
         (

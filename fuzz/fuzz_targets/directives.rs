@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use habitat_migrate_catalog::{Loader, Problems, Source, SourceFile};
+use habitat_migrate_catalog::{Layout, Loader, Problems, Source, SourceFile};
 use libfuzzer_sys::fuzz_target;
 
 /// One migration with all of its scripts.
@@ -22,7 +22,11 @@ impl Source for Files<'_> {
 }
 
 fuzz_target!(|bytes: &[u8]| {
-    match Loader::new().source(Files(bytes)).load() {
+    // Sections of other tools' files are recognised, or not.
+    if let Err(problems) = Loader::new().source(Files(bytes)).load() {
+        assert!(!problems.render().is_empty());
+    }
+    match Loader::new().source(Files(bytes)).layout(Layout::Habitat).load() {
         Ok(catalog) => {
             let script = catalog.migrations()[0].script();
             assert_eq!(script.as_bytes(), bytes);

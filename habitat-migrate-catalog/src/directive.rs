@@ -3,24 +3,29 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use crate::lexer::{Lexer, Token};
 use crate::name::Role;
 use crate::statement::Scan;
 use crate::suggestion::nearest;
 use crate::value::{self, Requirement};
-use crate::{Compatibility, Need, Problem, Settings, TransactionMode};
+use crate::{Compatibility, Need, Problem, Settings, TransactionMode, Version};
 
 /// The `-- habitat:` lines of a script, read.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Directives {
     pub(crate) description: Option<String>,
     pub(crate) requires: Vec<Requirement>,
+    /// The versions that it replaces, with their places.
+    pub(crate) replaces: Vec<(Version, usize)>,
+    /// The names of its placeholders, with their places.
+    pub(crate) placeholders: Vec<(String, usize)>,
     pub(crate) settings: Settings,
 }
 
 impl Directives {
     /// Reads those of a script, and adds what is wrong with them to `problems`.
     pub(crate) fn read(path: &str, text: &str, scan: &Scan, role: Role, problems: &mut Vec<Problem>) -> Self {
-        let mut reader = Reader { path, text, role, seen: Vec::new(), directives: Self::default(), problems };
+        let mut reader = Reader::new(path, text, Some(role), problems);
         let first_code = scan.first_code().unwrap_or(text.len());
         for mark in &scan.marks {
             if let Some(line) = Line::of(text, mark) {
@@ -32,32 +37,56 @@ impl Directives {
 
     /// Reads those of a script that was checked before.
     pub(crate) fn of_checked(text: &str) -> Self {
-        match Scan::of(text) {
-            Ok(scan) => Self::read("", text, &scan, Role::Up, &mut Vec::new()),
-            Err(_) => Self::default(),
+        let mut problems = Vec::new();
+        let mut reader = Reader::new("", text, None, &mut problems);
+        for line in leading_marks(text).iter().filter_map(|mark| Line::of(text, mark)) {
+            reader.take(&line, true);
         }
+        reader.directives
     }
 }
 
+impl Settings {
+    /// What the directives of a single script say, of a down or verify script in particular: `role`, `lock-timeout`,
+    /// `statement-timeout`, for a down script `transaction`, for a verify script `verify-as`.
+    ///
+    /// A down script speaks for itself, since the one that undoes may be a program that does not know the migration:
+    /// what its migration declares does not matter. The text is one that was checked when its catalog was built, or
+    /// stored when the migration was applied; a line that cannot be read is passed over.
+    pub fn of_script(text: &str) -> Self {
+        Directives::of_checked(text).settings
+    }
+}
+
+/// The comments before the first statement that may be directives.
+fn leading_marks(text: &str) -> Vec<Range<usize>> {
+    let mut lexer = Lexer::new(text);
+    while let Ok(Some((Token::Trivia | Token::Semicolon, _))) = lexer.next() {}
+    lexer.into_marks()
+}
+
 /// The keys that are understood.
-const KEYS: [&str; 10] = [
+const KEYS: [&str; 13] = [
     "accepts",
     "breaking",
     "description",
     "environments",
     "lock-timeout",
     "needs",
+    "placeholders",
+    "replaces",
     "requires",
     "role",
     "statement-timeout",
     "transaction",
+    "verify-as",
 ];
 
 /// Keys that a later version understands; a script that has one must not run as if it had not.
-const LATER: [&str; 4] = ["placeholders", "replaces", "skip-syntax-check", "verify-as"];
+const LATER: [&str; 1] = ["skip-syntax-check"];
 
 /// Keys that may stand in several lines, which add up.
-const LISTS: [&str; 4] = ["accepts", "environments", "needs", "requires"];
+const LISTS: [&str; 6] = ["accepts", "environments", "needs", "placeholders", "replaces", "requires"];
 
 /// One line that is a directive, or was meant to be.
 enum Line {
@@ -102,13 +131,18 @@ impl Line {
 struct Reader<'a> {
     path: &'a str,
     text: &'a str,
-    role: Role,
+    /// What the script is for; without it, every key may stand there.
+    role: Option<Role>,
     seen: Vec<&'a str>,
     directives: Directives,
     problems: &'a mut Vec<Problem>,
 }
 
 impl<'a> Reader<'a> {
+    fn new(path: &'a str, text: &'a str, role: Option<Role>, problems: &'a mut Vec<Problem>) -> Self {
+        Self { path, text, role, seen: Vec::new(), directives: Directives::default(), problems }
+    }
+
     fn take(&mut self, line: &Line, leading: bool) {
         let (key, value) = match line {
             Line::NoTransaction { .. } if !leading => return,
@@ -161,12 +195,13 @@ impl<'a> Reader<'a> {
                 format!("there is no directive `{}`", key.chars().take(60).collect::<String>())
             };
             self.problem(offset, message, help);
-        } else if self.role != Role::Up
-            && !matches!(key, "role" | "lock-timeout" | "statement-timeout" | "description")
-        {
-            let noun = self.role.noun();
-            let help = "declare it in the migration's own script, which speaks for all of its scripts";
-            self.problem(offset, format!("a {noun} cannot declare `{key}`"), help);
+        } else if let Some(role) = self.role.filter(|&role| !may_declare(role, key)) {
+            let help = match (key, role) {
+                ("verify-as", _) => "declare it in the verify script: nothing else runs as that role",
+                ("transaction", _) => "remove it: a verify script always runs in a transaction",
+                _ => "declare it in the migration's own script, which speaks for all of its scripts",
+            };
+            self.problem(offset, format!("a {} cannot declare `{key}`", role.noun()), help);
         } else {
             return true;
         }
@@ -178,7 +213,7 @@ impl<'a> Reader<'a> {
         if value.is_empty() && key != "breaking" {
             return Err(value::fault(format!("`{key}` lacks its value"), example(key)));
         }
-        let Directives { description, requires, settings } = &mut self.directives;
+        let Directives { description, requires, replaces, placeholders, settings } = &mut self.directives;
         match key {
             "description" => *description = Some(value.to_owned()),
             "requires" => requires.extend(value::requirements(value, place.start)?),
@@ -192,6 +227,7 @@ impl<'a> Reader<'a> {
                 return Err(value::fault("`breaking` takes no value", "write `-- habitat: breaking`"));
             }
             "role" => settings.role = Some(Cow::Owned(value::role(value)?)),
+            "verify-as" => settings.verify_as = Some(Cow::Owned(value::role(value)?)),
             "lock-timeout" => settings.lock_timeout = Some(value::timeout(value)?),
             "statement-timeout" => settings.statement_timeout = Some(value::timeout(value)?),
             "environments" => settings.environments.to_mut().extend(value::environments(value)?),
@@ -200,22 +236,52 @@ impl<'a> Reader<'a> {
                 let needs: Vec<Need> = value::needs(value)?;
                 settings.needs.to_mut().extend(needs);
             }
+            "replaces" => {
+                for (version, place) in value::replaced(value, place.start)? {
+                    if replaces.iter().any(|(other, _)| *other == version) {
+                        return Err(twice(place, version.as_str()));
+                    }
+                    settings.replaces.to_mut().push(version.clone());
+                    replaces.push((version, place));
+                }
+            }
+            "placeholders" => {
+                for (name, place) in value::placeholders(value, place.start)? {
+                    if placeholders.iter().any(|(other, _)| *other == name) {
+                        return Err(twice(place, &name));
+                    }
+                    settings.placeholders.to_mut().push(Cow::Owned(name.clone()));
+                    placeholders.push((name, place));
+                }
+            }
             _ => unreachable!("the key was admitted"),
         }
         Ok(())
     }
 
     fn no_transaction(&mut self, offset: usize) {
-        if self.role == Role::Up {
+        if self.admits("transaction", offset) {
             self.directives.settings.transaction = TransactionMode::None;
-        } else {
-            self.admits("transaction", offset);
         }
     }
 
     fn problem(&mut self, offset: usize, message: impl Into<String>, help: impl Into<String>) {
         self.problems.push(Problem::at(self.path, self.text, offset, message).with_help(help));
     }
+}
+
+/// Whether a script of this role may have a directive of this key.
+fn may_declare(role: Role, key: &str) -> bool {
+    match key {
+        "role" | "lock-timeout" | "statement-timeout" | "description" => true,
+        "transaction" => role != Role::Verify,
+        "verify-as" => role == Role::Verify,
+        _ => role == Role::Up,
+    }
+}
+
+fn twice(place: usize, name: &str) -> value::Fault {
+    value::fault_at(place, format!("`{name}` is named twice"), "name it once")
 }
 
 /// A line with this key that is right.
@@ -226,8 +292,11 @@ fn example(key: &str) -> String {
         "environments" => "development, test",
         "lock-timeout" => "2s",
         "needs" => "postgres>=15, extension pgcrypto",
+        "placeholders" => "schema, app_role",
+        "replaces" => "0001_accounts, 0002_entries",
         "requires" => "treasury:01_treasury_core",
         "role" => "app_owner",
+        "verify-as" => "app_user",
         "statement-timeout" => "10min",
         _ => "none",
     };

@@ -32,7 +32,8 @@ fn every_key_is_read() {
          /* licence */\n-- habitat: requires people:04_y\n-- habitat: transaction none\n\
          -- habitat: environments development, test\n-- habitat: role app_owner\n-- habitat: lock-timeout 2s\n\
          -- habitat: statement-timeout 10 min\n-- habitat: breaking\n-- habitat: accepts {checksum}\n\
-         -- habitat: needs postgres >= 15, extension uuid-ossp\nSELECT 1;"
+         -- habitat: needs postgres >= 15, extension uuid-ossp\n-- habitat: replaces 0001_a.sql , 2_b\n\
+         -- habitat: replaces 03_c\n-- habitat: placeholders schema, _x1\nSELECT 1;"
     ));
     assert_eq!(problems, [""; 0]);
     assert_eq!(directives.description.as_deref(), Some("Agreements core"));
@@ -47,6 +48,8 @@ fn every_key_is_read() {
     assert_eq!(settings.lock_timeout, Some(Duration::from_secs(2)));
     assert_eq!(settings.statement_timeout, Some(Duration::from_secs(600)));
     assert_eq!(*settings.accepts, [checksum]);
+    assert_eq!(*settings.replaces, ["0001_a", "2_b", "03_c"].map(Version::new));
+    assert_eq!(*settings.placeholders, ["schema", "_x1"]);
     assert_eq!(*settings.needs, [Need::Postgres(15), Need::Extension("uuid-ossp".into())]);
 }
 
@@ -95,6 +98,15 @@ fn values_are_checked() {
         ("needs mysql", "no need `mysql`"),
         ("requires a:b:c", "not the name of a migration"),
         ("requires a,", "not the name of a migration"),
+        ("verify-as app_user", "a migration cannot declare `verify-as`; declare it in the verify script"),
+        ("replaces a:01_b", "write the version alone"),
+        ("replaces 01_a..09_b", "name each version"),
+        ("replaces R__a", "versions with their numbers"),
+        ("replaces 01_a 02_b", "commas between several"),
+        ("placeholders 1a", "begins with no digit"),
+        ("placeholders a, app-role", "begins with no digit"),
+        ("placeholders a:literal", "declare `a` alone"),
+        ("placeholders", "lacks its value; write `-- habitat: placeholders schema, app_role`"),
     ] {
         let problem = problem(&format!("-- habitat: {line}"));
         assert!(problem.contains(message), "{line}: {problem}");
@@ -105,6 +117,13 @@ fn values_are_checked() {
 fn a_key_stands_once_unless_it_is_a_list() {
     let (_, problems) = read("-- habitat: role a\n-- habitat: role b\nSELECT 1;");
     assert!(problems[0].starts_with("2:13 `role` is declared twice"));
+}
+
+#[test]
+fn a_list_names_nothing_twice() {
+    assert!(problem("-- habitat: replaces 01_a, 02_b, 01_a").starts_with("1:34 `01_a` is named twice"));
+    let (_, problems) = read("-- habitat: placeholders a\n-- habitat: placeholders b, a\nSELECT 1;");
+    assert!(problems[0].starts_with("2:29 `a` is named twice"), "{problems:?}");
 }
 
 #[test]
@@ -122,9 +141,47 @@ fn a_slip_is_told_from_a_title() {
 }
 
 #[test]
-fn down_and_verify_scripts_declare_roles_and_timeouts_only() {
-    assert!(read_as("-- habitat: role a\n-- habitat: lock-timeout 1s\nSELECT 1", Role::Verify).1.is_empty());
-    let (_, problems) = read_as("-- habitat: requires a:01_b\n-- no-transaction\nSELECT 1", Role::Down);
-    assert_eq!(problems.len(), 2);
-    assert!(problems[0].contains("a down script cannot declare `requires`"));
+fn down_and_verify_scripts_declare_what_concerns_them_alone() {
+    let shared = "-- habitat: role a\n-- habitat: lock-timeout 1s\n";
+    let verify = read_as(&format!("{shared}-- habitat: verify-as b\nSELECT 1"), Role::Verify);
+    assert_eq!(verify.1, [""; 0]);
+    assert_eq!(verify.0.settings.verify_as.as_deref(), Some("b"));
+    let down = read_as(&format!("{shared}-- habitat: transaction none\nSELECT 1"), Role::Down);
+    assert_eq!(down.1, [""; 0]);
+    assert_eq!(down.0.settings.transaction, TransactionMode::None);
+    for (line, role, message) in [
+        (
+            "requires a:01_b",
+            Role::Down,
+            "a down script cannot declare `requires`; declare it in the migration's own",
+        ),
+        ("placeholders a", Role::Down, "a down script cannot declare `placeholders`"),
+        ("replaces 01_b", Role::Verify, "a verify script cannot declare `replaces`"),
+        (
+            "verify-as b",
+            Role::Down,
+            "a down script cannot declare `verify-as`; declare it in the verify script",
+        ),
+        ("transaction none", Role::Verify, "a verify script cannot declare `transaction`; remove it"),
+    ] {
+        let (_, problems) = read_as(&format!("-- habitat: {line}\nSELECT 1"), role);
+        assert!(problems.len() == 1 && problems[0].contains(message), "{line}: {problems:?}");
+    }
+    assert!(read_as("-- no-transaction\nSELECT 1", Role::Down).1.is_empty());
+    assert_eq!(read_as("-- no-transaction\nSELECT 1", Role::Verify).1.len(), 1);
+}
+
+#[test]
+fn the_directives_of_a_stored_script_are_read_from_its_text() {
+    let settings = Settings::of_script(
+        "\u{feff}-- The way back\n;\n-- habitat: role owner\n-- habitat: verify-as reader\n-- habitat: lock-timeout 2s\n\
+         -- habitat: statement-timeout 1min\n-- no-transaction\n-- habitat: banana\nSELECT 1;\n-- habitat: role other\n'",
+    );
+    assert_eq!(settings.role.as_deref(), Some("owner"));
+    assert_eq!(settings.verify_as.as_deref(), Some("reader"));
+    assert_eq!(settings.lock_timeout, Some(Duration::from_secs(2)));
+    assert_eq!(settings.statement_timeout, Some(Duration::from_secs(60)));
+    assert_eq!(settings.transaction, TransactionMode::None);
+    assert_eq!(Settings::of_script("DROP TABLE a;"), Settings::DEFAULT);
+    assert_eq!(Settings::of_script(""), Settings::DEFAULT);
 }

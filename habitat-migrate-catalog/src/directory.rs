@@ -4,8 +4,9 @@ use std::borrow::Cow;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::layout::is_companion;
 use crate::source::{shown_path, unreadable};
-use crate::{Problem, Problems, Source, SourceFile};
+use crate::{Layout, Problem, Problems, Source, SourceFile};
 
 /// A folder of scripts, or of one folder for each context, read from disk when it is loaded.
 ///
@@ -20,6 +21,7 @@ pub struct Directory {
     path: PathBuf,
     shown: String,
     context: Option<String>,
+    layout: Option<Layout>,
 }
 
 impl Directory {
@@ -27,7 +29,7 @@ impl Directory {
     pub fn new(path: impl Into<PathBuf>) -> Self {
         let path = path.into();
         let shown = slashes(&path);
-        Self { path, shown, context: None }
+        Self { path, shown, context: None, layout: None }
     }
 
     /// Names the folder otherwise in messages and in [`Migration::path`](crate::Migration::path): relative to the crate, say.
@@ -44,12 +46,21 @@ impl Directory {
         self
     }
 
+    /// Says how its files are named and what is in them, instead of having it recognised.
+    #[must_use]
+    pub fn in_layout(mut self, layout: Layout) -> Self {
+        self.layout = Some(layout);
+        self
+    }
+
     /// The folder's path, as it was given.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The paths of all files whose name ends in `.sql`, relative to the folder and sorted; nothing is read.
+    /// The paths of all files that can matter to a catalog, relative to the folder and sorted; nothing is read.
+    ///
+    /// Those are the files whose name ends in `.sql`, and those that a layout has beside them, as diesel's `metadata.toml`.
     ///
     /// # Errors
     /// If a folder cannot be read.
@@ -60,7 +71,7 @@ impl Directory {
         Ok(names)
     }
 
-    /// Calls `found` with each script.
+    /// Calls `found` with each file that can matter.
     fn walk(&self, found: &mut dyn FnMut(String, &Path)) -> Result<(), Problems> {
         let mut pending = vec![(String::new(), self.path.clone(), 0)];
         let mut problems = Vec::new();
@@ -87,7 +98,7 @@ impl Directory {
                 let path = entry.path();
                 if path.is_dir() {
                     pending.push((name, path, depth + 1));
-                } else if is_script(&name) {
+                } else if is_script(&name) || is_companion(&name) {
                     found(name, &path);
                 }
             }
@@ -112,6 +123,10 @@ impl Source for Directory {
         Cow::Borrowed(&self.shown)
     }
 
+    fn layout(&self) -> Option<Layout> {
+        self.layout
+    }
+
     fn files(&self) -> Result<Vec<SourceFile>, Problems> {
         let mut files = Vec::new();
         self.walk(&mut |name, path| {
@@ -124,7 +139,7 @@ impl Source for Directory {
     }
 }
 
-/// More than any layout needs; the loader refuses scripts that lie deeper than two.
+/// More than any layout needs; the loader refuses scripts that lie too deep for theirs.
 const MAX_DEPTH: usize = 8;
 
 /// Whether a file's name ends in `.sql`, in any case.

@@ -1,4 +1,4 @@
-//! Values of enumerated types that a script adds and uses at once: [`early_uses`].
+//! Values of enumerated types that a transaction adds and uses at once: [`Additions`].
 
 use std::collections::{HashMap, HashSet};
 
@@ -8,54 +8,90 @@ use crate::statement::Scan;
 
 /// A literal that looks like a value which the same transaction added to an existing type.
 pub(crate) struct EarlyUse<'a> {
-    /// Where it stands in the script.
+    /// Where it stands in the script, quotes included.
     pub(crate) offset: usize,
     pub(crate) value: &'a str,
     /// The type that it was added to.
     pub(crate) name: &'a str,
 }
 
-/// The first use of each value that a script adds to an enumerated type and uses before it can be committed.
-///
-/// Types that the script itself creates do not count: their new values can be used at once. Nor do
-/// statements that only name a value: further `ALTER TYPE`, comments, and bodies that are kept as text.
-pub(crate) fn early_uses<'a>(text: &'a str, scan: &Scan) -> Vec<EarlyUse<'a>> {
-    let mut created: HashSet<String> = HashSet::new();
-    let mut added: HashMap<&str, &str> = HashMap::new();
-    let mut uses = Vec::new();
-    for statement in scan.statements.iter().filter(|statement| !statement.is_empty()) {
-        let code = &text[statement.code()];
+/// The values that the scripts of one transaction add to enumerated types.
+#[derive(Default)]
+pub(crate) struct Additions<'a> {
+    created: HashSet<String>,
+    /// The types, by the value that each got.
+    added: HashMap<&'a str, &'a str>,
+}
+
+impl<'a> Additions<'a> {
+    /// The first use of each value that the script, or one before it, adds and that cannot be committed before.
+    ///
+    /// Types that the scripts themselves create do not count: their new values can be used at once. Nor do
+    /// statements that only name a value: further `ALTER TYPE`, comments, and bodies that are kept as text.
+    pub(crate) fn early_uses(&mut self, text: &'a str, scan: &Scan) -> Vec<EarlyUse<'a>> {
+        let mut uses = Vec::new();
+        for statement in scan.statements.iter().filter(|statement| !statement.is_empty()) {
+            let start = statement.code().start;
+            let code = &text[statement.code()];
+            if self.names_only(code) || self.added.is_empty() {
+                continue;
+            }
+            let mut phrase = Phrase::new(code);
+            // The body of DO runs at once.
+            let runs = phrase.word("do");
+            while let Some((token, piece)) = phrase.peek() {
+                let offset = start + phrase.offset();
+                phrase.skip();
+                match token {
+                    Token::DollarText if runs => {
+                        let tag = piece[1..].find('$').map_or(0, |length| length + 2);
+                        let body = &piece[tag..piece.len() - tag];
+                        self.uses(Phrase::new(body), offset + tag, &mut uses);
+                    }
+                    _ => uses.extend(self.use_of((token, piece), offset)),
+                }
+            }
+        }
+        uses
+    }
+
+    /// Whether a statement uses no value; takes down what it adds.
+    fn names_only(&mut self, code: &'a str) -> bool {
         let mut phrase = Phrase::new(code);
         if phrase.word("create") && phrase.word("type") {
-            created.extend(phrase.skip_name().map(folded));
-            continue;
+            self.created.extend(phrase.skip_name().map(folded));
+            return true;
         }
         let mut phrase = Phrase::new(code);
         if phrase.word("comment") {
-            continue;
+            return true;
         }
-        if phrase.word("alter") && phrase.word("type") {
-            let Some(name) = phrase.skip_name() else { continue };
-            if phrase.word("add") && phrase.word("value") && !created.contains(&folded(name)) {
-                let _ = phrase.word("if") && phrase.word("not") && phrase.word("exists");
-                if let Some(value) = phrase.peek().and_then(plain) {
-                    added.insert(value, name);
-                }
+        if !(phrase.word("alter") && phrase.word("type")) {
+            return false;
+        }
+        let Some(name) = phrase.skip_name() else { return true };
+        if phrase.word("add") && phrase.word("value") && !self.created.contains(&folded(name)) {
+            let _ = phrase.word("if") && phrase.word("not") && phrase.word("exists");
+            if let Some(value) = phrase.peek().and_then(plain) {
+                self.added.insert(value, name);
             }
-            continue;
         }
-        if added.is_empty() {
-            continue;
-        }
-        let mut phrase = Phrase::new(code);
+        true
+    }
+
+    fn uses(&mut self, mut phrase: Phrase<'a>, start: usize, uses: &mut Vec<EarlyUse<'a>>) {
         while let Some(token) = phrase.peek() {
-            let offset = statement.code().start + phrase.offset();
+            let offset = start + phrase.offset();
             phrase.skip();
-            let used = plain(token).and_then(|value| Some((value, added.remove(value)?)));
-            uses.extend(used.map(|(value, name)| EarlyUse { offset, value, name }));
+            uses.extend(self.use_of(token, offset));
         }
     }
-    uses
+
+    fn use_of(&mut self, token: (Token, &'a str), offset: usize) -> Option<EarlyUse<'a>> {
+        let value = plain(token)?;
+        let name = self.added.remove(value)?;
+        Some(EarlyUse { offset, value, name })
+    }
 }
 
 /// The content of a string, if it stands there as it is.
@@ -78,7 +114,11 @@ mod tests {
 
     fn used(text: &str) -> Vec<(usize, &str)> {
         let scan = Scan::of(text).expect("the script is complete");
-        early_uses(text, &scan).into_iter().map(|early| (early.offset, early.value)).collect()
+        Additions::default()
+            .early_uses(text, &scan)
+            .into_iter()
+            .map(|early| (early.offset, early.value))
+            .collect()
     }
 
     #[test]
@@ -93,6 +133,12 @@ mod tests {
             used("CREATE TYPE Mood AS ENUM (); ALTER TYPE \"mood\" ADD VALUE 'a'; SELECT 'a'::mood;")
                 .is_empty()
         );
+    }
+
+    #[test]
+    fn r20_a_body_that_runs_at_once_uses_values_too() {
+        let text = "ALTER TYPE mood ADD VALUE 'calm';\nDO LANGUAGE plpgsql $a$ BEGIN UPDATE t SET m = 'calm'; END $a$;";
+        assert_eq!(used(text), [(text.rfind("'calm'").expect("is there"), "calm")]);
     }
 
     #[test]

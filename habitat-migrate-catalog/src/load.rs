@@ -6,13 +6,14 @@ use std::fmt;
 use std::path::PathBuf;
 
 use crate::directive::Directives;
-use crate::folder::{Placed, scripts};
+use crate::folder::scripts;
 use crate::graph::{External, Graph, Node, orphan};
-use crate::name::{FileName, Role};
-use crate::script::Script;
+use crate::layout::{Read, read};
+use crate::name::Role;
+use crate::script;
 use crate::value::Requirement;
 use crate::{
-    Catalog, Checksum, Directory, Kind, Migration, MigrationId, Parts, Problem, Problems, Scripts, Settings,
+    Catalog, Checksum, Directory, Kind, Layout, Migration, MigrationId, Parts, Problem, Problems, Scripts,
     Source, Version,
 };
 
@@ -31,6 +32,7 @@ use crate::{
 pub struct Loader<'a> {
     sources: Vec<Box<dyn Source + 'a>>,
     external: BTreeSet<String>,
+    layout: Option<Layout>,
 }
 
 impl<'a> Loader<'a> {
@@ -47,9 +49,18 @@ impl<'a> Loader<'a> {
     }
 
     /// Declares that migrations of this context are known elsewhere: they may be required although no source holds them.
+    ///
+    /// `context:version` declares one migration: a function of the program, which [`Catalog::with_code`] adds later.
     #[must_use]
     pub fn external(mut self, context: impl Into<String>) -> Self {
         self.external.insert(context.into());
+        self
+    }
+
+    /// Says how the files of each source are named that does not say so itself; without it, their layouts are recognised.
+    #[must_use]
+    pub fn layout(mut self, layout: Layout) -> Self {
+        self.layout = Some(layout);
         self
     }
 
@@ -61,13 +72,16 @@ impl<'a> Loader<'a> {
         let mut problems = Vec::new();
         let mut files: BTreeMap<MigrationId, Files> = BTreeMap::new();
         let mut nodes = Vec::new();
+        let mut reads = Vec::new();
         for source in &self.sources {
-            for placed in scripts(source.as_ref(), &mut problems) {
-                if let Some((id, read)) = read(placed, &mut problems) {
-                    let files = files.entry(id.clone()).or_default();
-                    files.add(id, read, &mut nodes, &mut problems);
-                }
+            for placed in scripts(source.as_ref(), self.layout, &mut problems) {
+                reads.extend(read(placed, &mut problems));
             }
+        }
+        join_by_number(&mut reads);
+        for (id, read) in reads {
+            let files = files.entry(id.clone()).or_default();
+            files.add(id, read, &mut nodes, &mut problems);
         }
         if self.sources.is_empty() {
             problems.push(Problem::new("", "there is no source to load migrations from"));
@@ -76,13 +90,12 @@ impl<'a> Loader<'a> {
         for (id, files) in files {
             match files.into_node(&id, &mut problems) {
                 Ok(node) => nodes.push(node),
-                Err(scripts) => {
-                    orphans.extend(scripts.into_iter().map(|(role, path)| (id.clone(), role, path)))
-                }
+                Err(scripts) => orphans.extend(scripts.into_iter().map(|read| (id.clone(), read))),
             }
         }
         let graph = Graph::new(nodes, &mut problems);
-        problems.extend(orphans.iter().map(|(id, role, path)| orphan(&graph, id, *role, path)));
+        problems
+            .extend(orphans.iter().map(|(id, read)| orphan(&graph, id, read.role, &read.path, read.layout)));
         let migrations = graph.into_ordered(&External::Declared(self.external), &mut problems);
         match Problems::new(problems) {
             Some(problems) => Err(problems),
@@ -91,33 +104,22 @@ impl<'a> Loader<'a> {
     }
 }
 
-/// One script of a migration.
-struct Read {
-    kind: Kind,
-    role: Role,
-    path: String,
-    /// The script, unless nothing of it could be read.
-    script: Option<Script>,
-}
-
-/// Takes a file's name apart and reads its script.
-fn read(placed: Placed, problems: &mut Vec<Problem>) -> Option<(MigrationId, Read)> {
-    let Placed { context, name, path, file } = placed;
-    let name = match FileName::parse(&name) {
-        Ok(name) => name,
-        Err(bad) => {
-            problems.push(Problem::new(path, bad.message).with_help(bad.help));
-            return None;
+/// Gives scripts of other tools the name of the migration that has their number: the tools go by the number alone.
+fn join_by_number(reads: &mut [(MigrationId, Read)]) {
+    let is_named = |read: &Read| read.layout.is_foreign() && read.kind == Kind::Versioned;
+    let ups = reads.iter().filter(|(_, read)| is_named(read) && read.role == Role::Up);
+    let mut ups: Vec<MigrationId> = ups.map(|(id, _)| id.clone()).collect();
+    ups.sort();
+    for (id, _) in reads.iter_mut().filter(|(_, read)| is_named(read) && read.role != Role::Up) {
+        if ups.binary_search(id).is_err() {
+            let same = |up: &&MigrationId| {
+                up.context() == id.context() && up.version().compare_numbers(id.version()).is_eq()
+            };
+            if let Some(up) = ups.iter().find(same) {
+                *id = up.clone();
+            }
         }
-    };
-    let script = match file.into_bytes() {
-        Ok(bytes) => Script::read(&path, bytes.into_owned(), name.role, problems),
-        Err(reason) => {
-            problems.push(Problem::new(&path, format!("the file cannot be read: {reason}")));
-            None
-        }
-    };
-    Some((MigrationId::new(context, name.version), Read { kind: name.kind, role: name.role, path, script }))
+    }
 }
 
 /// The scripts of one migration.
@@ -140,7 +142,7 @@ impl Files {
             // The graph tells about a migration that there is twice, as about a number that there is twice.
             Some(_) if read.role == Role::Up => {
                 let Read { kind, path, .. } = read;
-                nodes.push(Node { id, kind, path, migration: None, requires: Vec::new() });
+                nodes.push(Node::unread(id, kind, path));
             }
             Some(first) => {
                 let message = format!("{id} has two {}s: {} and {}", read.role.noun(), first.path, read.path);
@@ -150,27 +152,20 @@ impl Files {
     }
 
     /// The migration of these scripts, or the scripts that have none.
-    fn into_node(self, id: &MigrationId, problems: &mut Vec<Problem>) -> Result<Node, Vec<(Role, String)>> {
+    fn into_node(self, id: &MigrationId, problems: &mut Vec<Problem>) -> Result<Node, Vec<Read>> {
         let Self { up, down, verify } = self;
         let Some(up) = up else {
-            return Err([down, verify].into_iter().flatten().map(|read| (read.role, read.path)).collect());
+            return Err([down, verify].into_iter().flatten().collect());
         };
-        let mode = up.script.as_ref().map(|script| script.directives.settings.transaction);
-        let texts = [down, verify].map(|read| {
-            let script = read?.script?;
-            // Without the migration it is not known how its down script runs.
-            if let Some(mode) = mode {
-                script.check(mode, problems);
-            }
-            Some(Cow::Owned(script.text))
-        });
-        let mut node =
-            Node { id: id.clone(), kind: up.kind, path: up.path, migration: None, requires: Vec::new() };
+        let [down, verify] = [down, verify].map(|read| read?.script);
+        let mut node = Node::unread(id.clone(), up.kind, up.path);
         let Some(script) = up.script else { return Ok(node) };
-        script.check(script.directives.settings.transaction, problems);
+        script::check(&script, down.as_ref(), verify.as_ref(), problems);
         node.requires = required(&script.directives, id);
-        let [down, verify] = texts;
-        let Directives { description, settings, .. } = script.directives;
+        let transaction = script.mode();
+        let Directives { description, replaces, mut settings, .. } = script.directives;
+        settings.transaction = transaction;
+        node.replaces = replaces.into_iter().map(|(version, offset)| (version, Some(offset))).collect();
         let mut requires: Vec<MigrationId> = Vec::new();
         for (required, _) in &node.requires {
             if !requires.contains(required) {
@@ -184,8 +179,8 @@ impl Files {
             description: description.unwrap_or_else(|| words_of(id.version())).into(),
             checksum: Checksum::of(&script.text),
             script: script.text.into(),
-            down,
-            verify,
+            down: down.map(|script| script.text.into()),
+            verify: verify.map(|script| script.text.into()),
             requires: requires.into(),
             settings,
         }));
@@ -203,11 +198,8 @@ fn required(directives: &Directives, id: &MigrationId) -> Vec<(MigrationId, Opti
 }
 
 /// `01_treasury_core` in words: `treasury core`.
-fn words_of(version: &Version) -> String {
-    let name = version.as_str();
-    let name =
-        name.strip_prefix("R__").unwrap_or_else(|| name.trim_start_matches(|c: char| c.is_ascii_digit()));
-    let words: Vec<&str> = name.split(['_', '-']).filter(|word| !word.is_empty()).collect();
+pub(crate) fn words_of(version: &Version) -> String {
+    let words: Vec<&str> = version.name().split(['_', '-']).filter(|word| !word.is_empty()).collect();
     words.join(" ")
 }
 
@@ -216,6 +208,7 @@ impl fmt::Debug for Loader<'_> {
         f.debug_struct("Loader")
             .field("sources", &self.sources.len())
             .field("external", &self.external)
+            .field("layout", &self.layout)
             .finish()
     }
 }
@@ -274,26 +267,27 @@ impl Catalog {
 }
 
 /// A migration that was checked, with the places of what it requires.
-fn node_of(migration: &Migration) -> Node {
-    let declared = match migration.requires() {
-        [] => Vec::new(),
-        _ => required(&Directives::of_checked(migration.script()), migration.id()),
+pub(crate) fn node_of(migration: &Migration) -> Node {
+    let settings = migration.settings();
+    let directives = match (migration.requires(), &*settings.replaces) {
+        ([], []) => Directives::default(),
+        _ => Directives::of_checked(migration.script()),
     };
+    let declared = required(&directives, migration.id());
     let place =
         |id: &MigrationId| declared.iter().find(|(other, _)| other == id).and_then(|(_, offset)| *offset);
+    let replaced = |version: &Version| {
+        let offset =
+            directives.replaces.iter().find(|(other, _)| other == version).map(|(_, offset)| *offset);
+        (version.clone(), offset)
+    };
     Node {
         id: migration.id().clone(),
         kind: migration.kind(),
         path: migration.path().to_owned(),
         requires: migration.requires().iter().map(|id| (id.clone(), place(id))).collect(),
+        replaces: settings.replaces.iter().map(replaced).collect(),
         migration: Some(migration.clone()),
-    }
-}
-
-impl Settings {
-    /// What the directives of a down or verify script of a catalog say: a role and timeouts of its own.
-    pub fn of_script(text: &str) -> Self {
-        Directives::of_checked(text).settings
     }
 }
 

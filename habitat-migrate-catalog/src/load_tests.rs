@@ -154,12 +154,46 @@ fn r19_commit_inside_a_wrapped_script_is_refused_and_outside_is_not() {
 }
 
 #[test]
-fn r18_a_down_script_runs_as_its_migration_declares() {
-    let up = "-- habitat: transaction none\nCREATE INDEX CONCURRENTLY i ON t (a);";
-    let down = ("a/01_a.down.sql", "DROP INDEX CONCURRENTLY i;");
-    load(&[("a/01_a.sql", up), down]).expect("declared");
-    let problems = problems(&[("a/01_a.sql", "SELECT 1"), down]);
-    assert!(problems[0].contains("DROP INDEX CONCURRENTLY cannot run in a transaction"));
+fn r18_a_down_script_runs_as_it_declares_itself() {
+    let concurrently = "-- habitat: transaction none\nCREATE INDEX CONCURRENTLY i ON t (a);";
+    let declared = ("a/01_a.down.sql", "-- habitat: transaction none\nDROP INDEX CONCURRENTLY i;");
+    load(&[("a/01_a.sql", concurrently), declared]).expect("each says so");
+    load(&[("a/01_a.sql", "SELECT 1"), declared]).expect("only the way back has no transaction");
+    for up in ["SELECT 1", concurrently] {
+        let down = ("a/01_a.down.sql", "DROP INDEX CONCURRENTLY i;\nCOMMIT;");
+        let problems = problems(&[("a/01_a.sql", up), down]);
+        assert_eq!(problems.len(), 2, "{problems:?}");
+        assert!(
+            problems[0].contains("01_a.down.sql:1:1: DROP INDEX CONCURRENTLY cannot run in a transaction")
+        );
+        assert!(problems[0].contains("declare `-- habitat: transaction none` at the beginning of the file"));
+        assert!(problems[1].contains("01_a.down.sql:2:1: this would commit the down script's own"));
+    }
+}
+
+#[test]
+fn r18_a_verify_script_always_runs_in_a_transaction() {
+    let problems = problems(&[
+        ("a/01_a.sql", "-- habitat: transaction none\nVACUUM"),
+        ("a/01_a.verify.sql", "VACUUM;\nCOMMIT;"),
+    ]);
+    assert_eq!(problems.len(), 2, "{problems:?}");
+    assert!(problems[0].contains("01_a.verify.sql:1:1: VACUUM cannot run in a transaction"));
+    assert!(problems[1].contains("01_a.verify.sql:2:1: this would commit the verify script's own"));
+}
+
+#[test]
+fn r20_a_value_is_not_used_by_the_verify_script_of_the_same_transaction() {
+    let add = "ALTER TYPE mood ADD VALUE 'calm';";
+    let verify = ("a/01_a.verify.sql", "SELECT count(*) = 0\nFROM t WHERE m = 'calm';");
+    let problems = problems(&[("a/01_a.sql", add), verify]);
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    assert!(problems[0].contains("01_a.verify.sql:2:18: 'calm' is used in the transaction that adds it"));
+    assert!(problems[0].contains("verified before it commits"));
+    let alone = format!("-- habitat: transaction none\n{add}");
+    load(&[("a/01_a.sql", &alone), verify]).expect("it is committed by then");
+    load(&[("a/01_a.sql", add), ("a/01_a.down.sql", "DELETE FROM t WHERE m = 'calm'")]).expect("later");
+    load(&[("a/01_a.sql", add), ("a/02_b.sql", "SELECT 'calm'::mood")]).expect("another transaction");
 }
 
 #[test]
@@ -181,6 +215,20 @@ fn r54_what_only_psql_understands_is_refused_with_what_to_do() {
     for (problem, (place, help)) in problems.iter().zip(expected) {
         assert!(problem.contains(&format!("01_a.sql:{place}:")) && problem.contains(help), "{problem}");
     }
+}
+
+#[test]
+fn r54_down_and_verify_scripts_are_no_scripts_of_psql_either() {
+    let problems = problems(&[
+        ("a/01_a.sql", "SELECT 1"),
+        ("a/01_a.down.sql", "\\restrict abc\nSELECT 1;"),
+        ("a/01_a.verify.sql", "SELECT 1;\nCOPY t FROM STDIN;\n1\n\\.\n"),
+        ("a/R__b.sql", "SELECT 1\n\\gexec\n"),
+    ]);
+    let places: Vec<_> =
+        problems.iter().map(|problem| problem.split(": ").next().unwrap_or_default()).collect();
+    let expected = ["01_a.down.sql:1:1", "01_a.verify.sql:2:1", "R__b.sql:2:1"];
+    assert_eq!(places, expected.map(|place| format!("migrations/habitat/a/{place}")));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use crate::{Checksum, MigrationId, Version};
+use crate::{Checksum, Code, MigrationId, Version};
 
 /// One versioned script with its checksum and its directives.
 #[derive(Clone, Debug)]
@@ -18,6 +18,7 @@ pub struct Migration {
     verify: Option<Cow<'static, str>>,
     requires: Cow<'static, [MigrationId]>,
     settings: Settings,
+    code: Option<Code>,
 }
 
 impl Migration {
@@ -64,12 +65,17 @@ impl Migration {
         &self.description
     }
 
-    /// The script's text, as it stands in its file.
+    /// The name of the function that it is, if it is written in Rust.
+    pub fn function(&self) -> Option<&'static str> {
+        self.code.map(|code| code.name)
+    }
+
+    /// The script's text, as it stands in its file; empty for a migration that is written in Rust.
     pub fn script(&self) -> &str {
         &self.script
     }
 
-    /// The checksum of the script.
+    /// The checksum of the script; of a migration that is written in Rust, that of its name and its revision.
     pub fn checksum(&self) -> Checksum {
         self.checksum
     }
@@ -117,7 +123,25 @@ impl Migration {
     #[doc(hidden)]
     pub fn from_parts(parts: Parts) -> Self {
         let Parts { id, kind, path, description, script, checksum, down, verify, requires, settings } = parts;
-        Self { id, kind, path, description, script, checksum, down, verify, requires, settings }
+        Self { id, kind, path, description, script, checksum, down, verify, requires, settings, code: None }
+    }
+
+    /// The same migration with functions in the place of scripts.
+    #[doc(hidden)]
+    pub fn with_code(self, code: Code) -> Self {
+        Self { code: Some(code), ..self }
+    }
+
+    /// The functions that it is, if it is written in Rust.
+    #[doc(hidden)]
+    pub fn code(&self) -> Option<Code> {
+        self.code
+    }
+
+    /// The same migration with other requirements.
+    pub(crate) fn requiring(mut self, requires: Vec<MigrationId>) -> Self {
+        self.requires = requires.into();
+        self
     }
 
     /// What a macro writes for each file; `down` and `verify` are empty where there is none.
@@ -153,6 +177,7 @@ impl Migration {
             },
             requires: Cow::Borrowed(requires),
             settings,
+            code: None,
         }
     }
 }
@@ -196,8 +221,6 @@ pub struct Settings {
     pub compatibility: Compatibility,
     /// `-- habitat: role app_owner`: the script runs as this role.
     pub role: Option<Cow<'static, str>>,
-    /// `-- habitat: verify-as app_user`: the role of a verify script, in its own [settings](Self::of_script).
-    pub verify_as: Option<Cow<'static, str>>,
     /// `-- habitat: lock-timeout 2s`.
     pub lock_timeout: Option<Duration>,
     /// `-- habitat: statement-timeout 10min`.
@@ -208,6 +231,14 @@ pub struct Settings {
     pub accepts: Cow<'static, [Checksum]>,
     /// `-- habitat: needs postgres>=15, extension pgcrypto`.
     pub needs: Cow<'static, [Need]>,
+    /// `-- habitat: replaces 0001_a, 0002_b`: versions of the same context that the script stands for. They are no
+    /// files any more; a database that has them counts as having this one, and what required them requires it.
+    pub replaces: Cow<'static, [Version]>,
+    /// `-- habitat: placeholders schema, title`: what values are given for at run time, in this script and in its
+    /// down and verify scripts; see [`Template`](crate::Template).
+    pub placeholders: Cow<'static, [Cow<'static, str>]>,
+    /// `-- habitat: verify-as app_user`: the role of a verify script, in its own [settings](Self::of_script).
+    pub verify_as: Option<Cow<'static, str>>,
 }
 
 impl Settings {
@@ -216,12 +247,14 @@ impl Settings {
         transaction: TransactionMode::Wrapped,
         compatibility: Compatibility::Compatible,
         role: None,
-        verify_as: None,
         lock_timeout: None,
         statement_timeout: None,
         environments: Cow::Borrowed(&[]),
         accepts: Cow::Borrowed(&[]),
         needs: Cow::Borrowed(&[]),
+        replaces: Cow::Borrowed(&[]),
+        placeholders: Cow::Borrowed(&[]),
+        verify_as: None,
     };
 
     /// What a macro writes for a file with directives.
@@ -236,6 +269,8 @@ impl Settings {
         environments: &'static [Cow<'static, str>],
         accepts: &'static [Checksum],
         needs: &'static [Need],
+        replaces: &'static [Version],
+        placeholders: &'static [Cow<'static, str>],
     ) -> Self {
         Self {
             transaction,
@@ -244,12 +279,15 @@ impl Settings {
                 Some(name) => Some(Cow::Borrowed(name)),
                 None => None,
             },
-            verify_as: None,
             lock_timeout,
             statement_timeout,
             environments: Cow::Borrowed(environments),
             accepts: Cow::Borrowed(accepts),
             needs: Cow::Borrowed(needs),
+            replaces: Cow::Borrowed(replaces),
+            placeholders: Cow::Borrowed(placeholders),
+            // Only verify scripts have one, and theirs is read from their text.
+            verify_as: None,
         }
     }
 }

@@ -30,6 +30,24 @@ impl Role {
             Self::Verify => "verify script",
         }
     }
+
+    /// The word for it in names of files.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Up => "up",
+            Self::Down => "down",
+            Self::Verify => "verify",
+        }
+    }
+
+    /// How the names of its files end.
+    pub(crate) fn suffix(self) -> &'static str {
+        match self {
+            Self::Up => ".sql",
+            Self::Down => ".down.sql",
+            Self::Verify => ".verify.sql",
+        }
+    }
 }
 
 /// What is wrong with a name, and what to do about it.
@@ -81,7 +99,7 @@ impl FileName {
 }
 
 /// The history keeps versions in a btree, and messages show them.
-const MAX_VERSION: usize = 200;
+pub(crate) const MAX_VERSION: usize = 200;
 
 /// What stands behind the number and its underscore.
 fn versioned_name(stem: &str, role: Role) -> Result<&str, BadName> {
@@ -90,7 +108,7 @@ fn versioned_name(stem: &str, role: Role) -> Result<&str, BadName> {
     if let Some(name) = rest.strip_prefix('_').filter(|_| digits > 0) {
         return Ok(name);
     }
-    let suffix = suffix(role);
+    let suffix = role.suffix();
     let message = "it is not named `<number>_<name>.sql`";
     if digits == 0 {
         return Err(foreign_layout(stem, suffix).unwrap_or_else(|| {
@@ -117,13 +135,10 @@ fn versioned_name(stem: &str, role: Role) -> Result<&str, BadName> {
     Err(bad(message, format!("rename it to `{number}_{}{suffix}`", tidy(name))))
 }
 
-/// The layouts of other tools, which are not read yet.
+/// The layouts of other tools, for a folder that is not loaded as theirs.
 fn foreign_layout(stem: &str, suffix: &str) -> Option<BadName> {
     let layout = |tool: &str, rename: String| {
-        bad(
-            &format!("it is named as {tool} does"),
-            format!("layouts of other tools are not read yet; {rename}"),
-        )
+        bad(&format!("it is named as {tool} does"), format!("{rename}, or name the layout of the folder"))
     };
     if let "up" | "down" = stem {
         let suffix = if stem == "up" { ".sql" } else { ".down.sql" };
@@ -152,7 +167,7 @@ fn foreign_layout(stem: &str, suffix: &str) -> Option<BadName> {
 }
 
 fn wrong_character(stem: &str, role: Role, wrong: char) -> BadName {
-    let suffix = suffix(role);
+    let suffix = role.suffix();
     let Some((name, ending)) = stem.rsplit_once('.') else {
         let message = format!("its name holds {wrong:?}");
         return bad(&message, format!("use letters, digits, `_` and `-`: `{}{suffix}`", tidy(stem)));
@@ -162,7 +177,7 @@ fn wrong_character(stem: &str, role: Role, wrong: char) -> BadName {
         "up" | "do" => {
             return bad(
                 "it is named as sqlx and other tools do",
-                format!("layouts of other tools are not read yet; rename it to `{name}.sql`"),
+                format!("rename it to `{name}.sql`, or name the layout of the folder"),
             );
         }
         "undo" | "revert" | "rollback" => Some("down"),
@@ -178,20 +193,12 @@ fn wrong_character(stem: &str, role: Role, wrong: char) -> BadName {
     }
 }
 
-fn suffix(role: Role) -> &'static str {
-    match role {
-        Role::Up => ".sql",
-        Role::Down => ".down.sql",
-        Role::Verify => ".verify.sql",
-    }
-}
-
 fn may_stand_in_a_name(character: char) -> bool {
     character.is_alphanumeric() || matches!(character, '_' | '-')
 }
 
 /// A name of allowed characters only that is as near as can be.
-fn tidy(name: &str) -> String {
+pub(crate) fn tidy(name: &str) -> String {
     let name: String =
         name.chars().map(|character| if may_stand_in_a_name(character) { character } else { '_' }).collect();
     match name.trim_matches(['_', '-']) {
@@ -204,7 +211,7 @@ fn printable(text: &str) -> String {
     text.chars().flat_map(char::escape_default).take(40).collect()
 }
 
-fn bad(message: &str, help: String) -> BadName {
+pub(crate) fn bad(message: &str, help: String) -> BadName {
     BadName { message: message.to_owned(), help }
 }
 

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use crate::Problem;
 use crate::statement::{Foreign, ForeignKind, Scan};
+use crate::value::is_name;
 
 /// Adds a problem for each command of psql, each of its variables and the first data of `COPY`.
 ///
@@ -11,6 +12,10 @@ use crate::statement::{Foreign, ForeignKind, Scan};
 pub(crate) fn report(path: &str, text: &str, scan: &Scan, problems: &mut Vec<Problem>) {
     let mut told = HashSet::new();
     for Foreign { kind, range } in &scan.foreign {
+        // Whether that is a placeholder depends on what the migration declares.
+        if *kind == ForeignKind::Variable && undeclared_placeholder(text, range.start).is_some() {
+            continue;
+        }
         let source = &text[range.clone()];
         let (subject, message, help) = match kind {
             ForeignKind::MetaCommand => meta_command(source),
@@ -22,6 +27,28 @@ pub(crate) fn report(path: &str, text: &str, scan: &Scan, problems: &mut Vec<Pro
             problems.push(Problem::at(path, text, range.start, message).with_help(help));
         }
     }
+}
+
+/// Adds a problem if a script that declares no placeholders has one with a kind, at the first of them.
+pub(crate) fn report_placeholder(path: &str, text: &str, scan: &Scan, problems: &mut Vec<Problem>) {
+    let variables = scan.foreign.iter().filter(|foreign| foreign.kind == ForeignKind::Variable);
+    let mut placeholders = variables.filter_map(|foreign| undeclared_placeholder(text, foreign.range.start));
+    problems.extend(placeholders.next().map(|(offset, name)| {
+        let message = format!("the placeholder `{name}` is not declared, and the server does not know it");
+        let help = format!("declare it at the beginning of the migration: `-- habitat: placeholders {name}`");
+        Problem::at(path, text, offset, message).with_help(help)
+    }));
+}
+
+/// The offset and the name of what looks like `${name:kind}` around the colon at this offset.
+fn undeclared_placeholder(text: &str, colon: usize) -> Option<(usize, &str)> {
+    let is_part = |character: char| character.is_ascii_alphanumeric() || character == '_';
+    let (before, after) = text.split_at(colon);
+    let start = before.trim_end_matches(is_part).len();
+    let name = &before[start..];
+    let kind = after[1..].split(|character| !is_part(character)).next()?;
+    let framed = before[..start].ends_with("${") && after[1 + kind.len()..].starts_with('}');
+    (framed && is_name(name) && is_name(kind)).then(|| (start - "${".len(), name))
 }
 
 fn meta_command(source: &str) -> (&str, String, String) {

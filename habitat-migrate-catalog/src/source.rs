@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::{Problem, Problems};
+use crate::{Layout, Problem, Problems};
 
 /// Somewhere that scripts come from: a folder, texts, an embedded directory, or what you write yourself.
 ///
@@ -21,7 +21,12 @@ pub trait Source {
         Cow::Borrowed("")
     }
 
-    /// All files, in any order. Those that are no scripts do not matter.
+    /// How its files are named and what is in them; `None` to have it recognised by the files.
+    fn layout(&self) -> Option<Layout> {
+        None
+    }
+
+    /// All files, in any order. Those that are neither scripts nor belong to them in a layout do not matter.
     ///
     /// # Errors
     /// If the source cannot be read at all. What is wrong with a single file is said by [`SourceFile::unreadable`].
@@ -39,6 +44,10 @@ impl<S: Source + ?Sized> Source for &S {
 
     fn prefix(&self) -> Cow<'_, str> {
         (**self).prefix()
+    }
+
+    fn layout(&self) -> Option<Layout> {
+        (**self).layout()
     }
 
     fn files(&self) -> Result<Vec<SourceFile>, Problems> {
@@ -90,6 +99,7 @@ impl SourceFile {
 pub struct Scripts {
     context: String,
     files: Vec<SourceFile>,
+    layout: Option<Layout>,
 }
 
 impl Scripts {
@@ -106,7 +116,14 @@ impl Scripts {
             };
             SourceFile::new(name, bytes)
         });
-        Self { context: context.into(), files: files.collect() }
+        Self { context: context.into(), files: files.collect(), layout: None }
+    }
+
+    /// Says how their files are named and what is in them, instead of having it recognised.
+    #[must_use]
+    pub fn in_layout(mut self, layout: Layout) -> Self {
+        self.layout = Some(layout);
+        self
     }
 }
 
@@ -121,6 +138,10 @@ impl Source for Scripts {
 
     fn prefix(&self) -> Cow<'_, str> {
         Cow::Borrowed(&self.context)
+    }
+
+    fn layout(&self) -> Option<Layout> {
+        self.layout
     }
 
     fn files(&self) -> Result<Vec<SourceFile>, Problems> {
@@ -175,6 +196,10 @@ impl<S: Source> Source for Named<S> {
 
     fn prefix(&self) -> Cow<'_, str> {
         self.source.prefix()
+    }
+
+    fn layout(&self) -> Option<Layout> {
+        self.source.layout()
     }
 
     fn files(&self) -> Result<Vec<SourceFile>, Problems> {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use crate::{Checksum, Need};
+use crate::{Checksum, Need, Version};
 
 /// A migration that another one requires, as it was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,32 +28,94 @@ pub(crate) fn fault(message: impl Into<String>, help: impl Into<String>) -> Faul
     Fault { place: None, message: message.into(), help: help.into() }
 }
 
+pub(crate) fn fault_at(place: usize, message: impl Into<String>, help: impl Into<String>) -> Fault {
+    Fault { place: Some(place), ..fault(message, help) }
+}
+
 /// `treasury:01_treasury_core, 02_accounts`; `offset` is where the value stands.
 pub(crate) fn requirements(value: &str, offset: usize) -> Result<Vec<Requirement>, Fault> {
     let mut requirements = Vec::new();
-    let mut at = offset;
-    for item in value.split(',') {
-        let place = at + item.len() - item.trim_start().len();
-        at += item.len() + 1;
-        let item = item.trim();
+    for (item, place) in items(value, offset) {
         let (context, version) = match item.split_once(':') {
             Some((context, version)) => (Some(context.trim().to_owned()), version.trim()),
             None => (None, item),
         };
         let odd = |text: &str| text.is_empty() || text.contains([':', ' ', '\t']);
         if odd(version) || context.as_deref().is_some_and(odd) {
-            return Err(Fault {
-                place: Some(place.min(offset + value.len())),
-                ..fault(
-                    "this is not the name of a migration",
-                    "write `context:version` or `version`, with commas between several",
-                )
-            });
+            return Err(fault_at(
+                place,
+                "this is not the name of a migration",
+                "write `context:version` or `version`, with commas between several",
+            ));
         }
         let version = version.strip_suffix(".sql").unwrap_or(version).to_owned();
         requirements.push(Requirement { context, version, offset: place });
     }
     Ok(requirements)
+}
+
+/// `0001_accounts, 0002_entries`; `offset` is where the value stands. Each comes with its own place.
+pub(crate) fn replaced(value: &str, offset: usize) -> Result<Vec<(Version, usize)>, Fault> {
+    let mut versions = Vec::new();
+    for (item, place) in items(value, offset) {
+        let version = item.strip_suffix(".sql").unwrap_or(item);
+        let help = match version {
+            version if version.contains("..") => {
+                "name each version: a range cannot tell which ones there were"
+            }
+            version if version.contains(':') => {
+                "write the version alone: a migration replaces those of its own context"
+            }
+            version
+                if version.starts_with(|first: char| first.is_ascii_digit())
+                    && !version.contains(char::is_whitespace) =>
+            {
+                versions.push((Version::new(version.to_owned()), place));
+                continue;
+            }
+            _ => {
+                "write versions with their numbers and with commas between several: 0001_accounts, 0002_entries"
+            }
+        };
+        return Err(fault_at(place, "this is not the version of a migration", help));
+    }
+    Ok(versions)
+}
+
+/// `schema, app_role`; `offset` is where the value stands. Each comes with its own place.
+pub(crate) fn placeholders(value: &str, offset: usize) -> Result<Vec<(String, usize)>, Fault> {
+    let mut names = Vec::new();
+    for (item, place) in items(value, offset) {
+        if !is_name(item) {
+            let help = match item.split(':').next().map(str::trim) {
+                // The kind belongs to where the value goes: one name may be used as both.
+                Some(name) if is_name(name) && item.contains(':') => {
+                    format!("declare `{name}` alone; the kind stands where it is used")
+                }
+                _ => "a name has letters, digits and `_`, and begins with no digit: schema, app_role"
+                    .to_owned(),
+            };
+            return Err(fault_at(place, "this is not the name of a placeholder", help));
+        }
+        names.push((item.to_owned(), place));
+    }
+    Ok(names)
+}
+
+/// Whether a placeholder may have this name.
+pub(crate) fn is_name(name: &str) -> bool {
+    name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
+/// What stands between the commas of a value, and where in the script.
+fn items(value: &str, offset: usize) -> impl Iterator<Item = (&str, usize)> {
+    let mut at = offset;
+    value.split(',').map(move |item| {
+        let place = at + item.len() - item.trim_start().len();
+        at += item.len() + 1;
+        (item.trim(), place.min(offset + value.len()))
+    })
 }
 
 /// `2s`, `10min`: a number and a unit, as PostgreSQL writes them.

@@ -7,7 +7,8 @@ use std::fmt;
 /// A migration's version: the stem of its file, `01_treasury_core`.
 ///
 /// Versions order naturally: by the number at their beginning, whatever its length (9 before 10, `009`
-/// equal in number to `9`), then by the rest of the name.
+/// equal in number to `9`), then by the rest of the name. A number of several parts, as Flyway has them,
+/// orders part by part: `1.2_a` before `1.10_a`.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Version(Cow<'static, str>);
 
@@ -27,18 +28,49 @@ impl Version {
         &self.0
     }
 
-    /// The number at its beginning, without leading zeros: `1`. Empty where there is no number.
+    /// The number at its beginning, or the first part of it, without leading zeros: `1`. Empty where there is no number.
     pub fn number(&self) -> &str {
         let digits = self.0.bytes().take_while(u8::is_ascii_digit).count();
         let number = self.0[..digits].trim_start_matches('0');
         if number.is_empty() && digits > 0 { "0" } else { number }
     }
+
+    /// The number at its beginning as it is written, with all of its parts: `001`, `1.2`.
+    pub(crate) fn digits(&self) -> &str {
+        let bytes = self.0.as_bytes();
+        let is_digit = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_digit);
+        let mut end = 0;
+        while is_digit(end) || (end > 0 && bytes.get(end) == Some(&b'.') && is_digit(end + 1)) {
+            end += 1;
+        }
+        &self.0[..end]
+    }
+
+    /// What stands behind the number and its underscore, or behind `R__`.
+    pub(crate) fn name(&self) -> &str {
+        match self.0.strip_prefix("R__") {
+            Some(name) => name,
+            None => self.0[self.digits().len()..].trim_start_matches('_'),
+        }
+    }
+
+    /// Compares the numbers alone; parts that one of them lacks count as zero.
+    pub(crate) fn compare_numbers(&self, other: &Self) -> Ordering {
+        let by_value = |a: &str, b: &str| a.len().cmp(&b.len()).then_with(|| a.cmp(b));
+        let first = by_value(self.number(), other.number());
+        let parts = |version: &Self| version.digits().split('.').skip(1).count();
+        let part = |version: &'_ Self, at: usize| {
+            let part = version.digits().split('.').nth(at).unwrap_or_default();
+            part.trim_start_matches('0').to_owned()
+        };
+        let more = 1..=parts(self).max(parts(other));
+        more.fold(first, |so_far, at| so_far.then_with(|| by_value(&part(self, at), &part(other, at))))
+    }
 }
 
 impl Ord for Version {
     fn cmp(&self, other: &Self) -> Ordering {
-        let (mine, theirs) = (self.number(), other.number());
-        (mine.len().cmp(&theirs.len())).then_with(|| mine.cmp(theirs)).then_with(|| self.0.cmp(&other.0))
+        self.compare_numbers(other).then_with(|| self.0.cmp(&other.0))
     }
 }
 

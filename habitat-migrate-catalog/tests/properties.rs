@@ -1,8 +1,8 @@
 //! What holds for any text and any file, found out by trying many.
 
 use habitat_migrate_catalog::{
-    Catalog, Checksum, Excerpt, Loader, Location, Problems, Source, SourceFile, Version, normalise,
-    statements,
+    Catalog, Checksum, Excerpt, Layout, Loader, Location, Problems, Scripts, Source, SourceFile, Version,
+    normalise, statements,
 };
 use proptest::prelude::*;
 use std::borrow::Cow;
@@ -71,10 +71,28 @@ fn sql() -> impl Strategy<Value = String> {
         "-- habitat: requires a:1_b\n",
         "-- habitat: ",
         "-- no-transaction\n",
+        "-- habitat: placeholders a, b\n",
+        "-- habitat: replaces 0_a, 1_a\n",
+        "-- habitat: verify-as c\n",
+        "${a}",
+        "${a:literal}",
+        "${b:identifier}",
+        "${",
+        "DO ",
         "CREATE INDEX CONCURRENTLY ",
         "REINDEX (",
         "JSON_OBJECT(",
         "\u{0}",
+        "\n-- migrate:up",
+        "\n-- migrate:down\n",
+        " transaction:false\n",
+        "\n-- +goose Up\n",
+        "\n-- +goose Down\n",
+        "\n-- +goose StatementBegin\n",
+        "\n-- +goose StatementEnd\n",
+        "-- +goose NO TRANSACTION\n",
+        "-- +goose é\r",
+        "${a}",
     ];
     prop::collection::vec(prop::sample::select(pieces.to_vec()), 0..40).prop_map(|pieces| pieces.concat())
 }
@@ -87,10 +105,26 @@ fn text() -> impl Strategy<Value = String> {
 fn name() -> impl Strategy<Value = String> {
     let parts = [
         "0", "1", "12", "_", "__", "a", "-", ".", "down", "up", ".verify", "R", "V", "U", "é", " ", ".sql",
-        ".SQL", "/",
+        ".SQL", "/", "1_a/", "V1__", "1_", ".up", ".down",
     ];
-    prop::collection::vec(prop::sample::select(parts.to_vec()), 0..8)
-        .prop_map(|parts| parts.concat() + ".sql")
+    let endings = [".sql", ".sql", ".sql", ".sql.conf", ".rs", ".go", "/metadata.toml"];
+    let parts = prop::collection::vec(prop::sample::select(parts.to_vec()), 0..8);
+    (parts, prop::sample::select(endings.to_vec())).prop_map(|(parts, ending)| parts.concat() + ending)
+}
+
+/// Any layout, or none, so that it is recognised.
+fn layout() -> impl Strategy<Value = Option<Layout>> {
+    prop::sample::select(vec![
+        None,
+        Some(Layout::Habitat),
+        Some(Layout::Sqlx),
+        Some(Layout::GolangMigrate),
+        Some(Layout::Refinery),
+        Some(Layout::Flyway),
+        Some(Layout::Diesel),
+        Some(Layout::Dbmate),
+        Some(Layout::Goose),
+    ])
 }
 
 proptest! {
@@ -133,10 +167,69 @@ proptest! {
     fn nothing_makes_the_loader_panic(
         names in prop::collection::vec(name(), 1..5),
         texts in prop::collection::vec(text(), 5),
+        layout in layout(),
     ) {
         let files = names.into_iter().zip(texts).map(|(name, text)| (name, text.into_bytes())).collect();
-        if let Err(problems) = Loader::new().source(Files(files)).load() {
+        let loader = Loader::new().source(Files(files));
+        let loaded = match layout {
+            Some(layout) => loader.layout(layout).load(),
+            None => loader.load(),
+        };
+        if let Err(problems) = loaded {
             prop_assert!(!problems.render().is_empty());
+        }
+    }
+
+    #[test]
+    fn a_set_of_our_own_names_is_never_taken_for_anothers(
+        names in prop::collection::vec("([a-c]/)?([0-9]{1,2}_|R__)[a-cVU_-]{1,3}([.](down|verify))?[.]sql", 1..5),
+        texts in prop::collection::vec(text(), 5),
+    ) {
+        // A script of ours does not speak to dbmate or goose.
+        let silent = |text: String| text.replace("migrate:", "").replace("+goose", "");
+        let files: Vec<_> = names.into_iter().zip(texts).map(|(name, text)| (name, silent(text).into_bytes())).collect();
+        let shown = |loader: Loader<'_>| match loader.load() {
+            Ok(catalog) => format!("{:?}", catalog.migrations()),
+            Err(problems) => problems.render(),
+        };
+        let recognised = shown(Loader::new().source(Files(files.clone())));
+        prop_assert_eq!(recognised, shown(Loader::new().source(Files(files)).layout(Layout::Habitat)));
+    }
+
+    #[test]
+    fn sections_keep_the_lines_of_their_file(up in sql(), down in sql(), goose in any::<bool>()) {
+        let (first, second, layout) = match goose {
+            true => ("-- +goose Up\n", "\n-- +goose Down\n", Layout::Goose),
+            false => ("-- migrate:up\n", "\n-- migrate:down\n", Layout::Dbmate),
+        };
+        let text = format!("{first}{up}{second}{down}");
+        let files = Files(vec![("1_a.sql".to_owned(), text.clone().into_bytes())]);
+        let Ok(catalog) = Loader::new().source(files).layout(layout).load() else { return Ok(()) };
+        let lines = |text: &str| text.split(['\n', '\r']).map(str::to_owned).collect::<Vec<_>>();
+        let whole = lines(&text);
+        let migration = &catalog.migrations()[0];
+        let section = Some(migration.script()).into_iter().chain(migration.down());
+        for script in section {
+            for (line, of_file) in lines(script).iter().zip(&whole) {
+                let replaced = line.trim().is_empty() || line == "-- no-transaction" || line.trim() == ";";
+                // A `BEGIN` around the whole is taken out where it stands.
+                let blanked = line.len() == of_file.len()
+                    && line.bytes().zip(of_file.bytes()).all(|(byte, of_file)| byte == of_file || byte == b' ');
+                prop_assert!(replaced || blanked, "{line:?} is not {of_file:?}");
+            }
+        }
+        prop_assert!(migration.down().is_none_or(|down| lines(down).len() == whole.len()));
+    }
+
+    #[test]
+    fn r42_flyways_versions_order_part_by_part(a in prop::collection::vec(0_u64.., 1..4), b in prop::collection::vec(0_u64.., 1..4)) {
+        let version = |parts: &[u64]| {
+            let parts: Vec<String> = parts.iter().map(u64::to_string).collect();
+            Version::new(format!("{}_a", parts.join(".")))
+        };
+        let filled = |parts: &[u64]| [0, 1, 2].map(|at| parts.get(at).copied().unwrap_or(0));
+        if filled(&a) != filled(&b) {
+            prop_assert_eq!(version(&a).cmp(&version(&b)), filled(&a).cmp(&filled(&b)));
         }
     }
 
@@ -150,7 +243,8 @@ proptest! {
 
     #[test]
     fn a_catalog_that_loads_keeps_its_scripts(text in sql()) {
-        if let Ok(catalog) = Catalog::from_scripts("a", [("1_a.sql", text.clone())]) {
+        let scripts = Scripts::new("a", [("1_a.sql", text.clone())]);
+        if let Ok(catalog) = Loader::new().source(scripts).layout(Layout::Habitat).load() {
             prop_assert_eq!(catalog.migrations()[0].script(), &text);
             prop_assert_eq!(catalog.migrations()[0].checksum(), Checksum::of(&text));
         }
@@ -194,7 +288,7 @@ proptest! {
     }
 
     #[test]
-    fn r42_the_order_of_versions_is_total(names in prop::collection::vec("[0-9]{0,3}[_a-b]{0,2}", 3)) {
+    fn r42_the_order_of_versions_is_total(names in prop::collection::vec("[0-9]{0,2}([.][0-9]{1,2}){0,2}[_a-b]{0,2}", 3)) {
         let [a, b, c] = [0, 1, 2].map(|at| Version::new(names[at].clone()));
         prop_assert_eq!(a.cmp(&b), b.cmp(&a).reverse());
         prop_assert_eq!(a.cmp(&b).is_eq(), a == b);

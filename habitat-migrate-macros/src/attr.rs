@@ -1,5 +1,6 @@
 //! What the user typed, with its places: [`Request`].
 
+use habitat_migrate_catalog::Layout;
 use proc_macro2::Span;
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
@@ -19,6 +20,8 @@ pub(crate) struct Request {
 pub(crate) struct FolderRequest {
     pub(crate) dir: LitStr,
     pub(crate) context: Option<LitStr>,
+    /// How its files are named, unless that is to be recognised.
+    pub(crate) layout: Option<Layout>,
 }
 
 impl Request {
@@ -37,7 +40,8 @@ impl Request {
         }
         // Attributes that only name `external` or `crate` mean the usual folder, as none at all does.
         if request.folders.is_empty() && errors.is_empty() {
-            request.folders.push(FolderRequest { dir: LitStr::new(USUAL_FOLDER, whole), context: None });
+            let dir = LitStr::new(USUAL_FOLDER, whole);
+            request.folders.push(FolderRequest { dir, context: None, layout: None });
         }
         let error = errors.into_iter().reduce(|mut all, error| {
             all.combine(error);
@@ -65,16 +69,15 @@ impl Request {
     }
 
     fn add(&mut self, options: Options) {
-        let Options { dir, context, external, library } = options;
+        let Options { dir, context, layout, external, library } = options;
         self.external.extend(external);
         if let Some(library) = library {
             self.library = library;
         }
-        let dir = match (dir, &context) {
-            (None, Some(context)) => Some(LitStr::new(USUAL_FOLDER, context.span())),
-            (dir, _) => dir,
-        };
-        self.folders.extend(dir.map(|dir| FolderRequest { dir, context }));
+        let said = context.as_ref().or(layout.as_ref().map(|(text, _)| text)).map(LitStr::span);
+        let dir = dir.or_else(|| Some(LitStr::new(USUAL_FOLDER, said?)));
+        let layout = layout.map(|(_, layout)| layout);
+        self.folders.extend(dir.map(|dir| FolderRequest { dir, context, layout }));
     }
 }
 
@@ -86,6 +89,7 @@ const USUAL_FOLDER: &str = "migrations";
 struct Options {
     dir: Option<LitStr>,
     context: Option<LitStr>,
+    layout: Option<(LitStr, Layout)>,
     external: Vec<LitStr>,
     library: Option<Path>,
 }
@@ -124,6 +128,11 @@ impl Options {
         match name.as_str() {
             "dir" => once(&key, &mut self.dir, filled("a folder", value(input)?)?),
             "context" => once(&key, &mut self.context, filled("a context", value(input)?)?),
+            "layout" => {
+                let text = value(input)?;
+                let layout = text.value().parse().map_err(|error| syn::Error::new(text.span(), error))?;
+                once(&key, &mut self.layout, (text, layout))
+            }
             "crate" => {
                 input.parse::<Token![=]>()?;
                 once(&key, &mut self.library, Path::parse_mod_style(input)?)
@@ -145,12 +154,12 @@ impl Options {
     }
 }
 
-fn value(input: ParseStream<'_>) -> syn::Result<LitStr> {
+pub(crate) fn value(input: ParseStream<'_>) -> syn::Result<LitStr> {
     input.parse::<Token![=]>()?;
     input.parse()
 }
 
-fn once<T>(key: &Ident, place: &mut Option<T>, value: T) -> syn::Result<()> {
+pub(crate) fn once<T>(key: &Ident, place: &mut Option<T>, value: T) -> syn::Result<()> {
     match place.replace(value) {
         None => Ok(()),
         Some(_) if key == "dir" => Err(syn::Error::new(
@@ -161,7 +170,7 @@ fn once<T>(key: &Ident, place: &mut Option<T>, value: T) -> syn::Result<()> {
     }
 }
 
-fn filled(what: &str, text: LitStr) -> syn::Result<LitStr> {
+pub(crate) fn filled(what: &str, text: LitStr) -> syn::Result<LitStr> {
     if text.value().trim().is_empty() {
         return Err(syn::Error::new(text.span(), format!("{what} has a name that is not empty")));
     }
@@ -174,6 +183,7 @@ fn unknown(name: &str) -> String {
         "path" | "folder" | "directory" | "source" => Some("dir"),
         "module" | "name" | "schema" => Some("context"),
         "library" | "krate" => Some("crate"),
+        "format" | "tool" | "style" => Some("layout"),
         _ => KEYS.into_iter().find(|key| resembles(name, key)),
     };
     match meant {
@@ -182,11 +192,11 @@ fn unknown(name: &str) -> String {
     }
 }
 
-const KEYS: [&str; 4] = ["dir", "context", "external", "crate"];
-const KEYS_ARE: &str = "the keys are `dir`, `context`, `external` and `crate`";
+const KEYS: [&str; 5] = ["dir", "context", "layout", "external", "crate"];
+const KEYS_ARE: &str = "the keys are `dir`, `context`, `layout`, `external` and `crate`";
 
 /// Whether a few slips of the finger lie between two words.
-fn resembles(typed: &str, meant: &str) -> bool {
+pub(crate) fn resembles(typed: &str, meant: &str) -> bool {
     let (mut letters, meant): (Vec<char>, Vec<char>) = (typed.chars().collect(), meant.chars().collect());
     let mut swapped = meant.clone();
     letters.sort_unstable();

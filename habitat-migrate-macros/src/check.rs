@@ -4,7 +4,9 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use habitat_migrate_catalog::{Catalog, Directory, Loader, Migration, Problem, Problems, Source, SourceFile};
+use habitat_migrate_catalog::{
+    Catalog, Directory, Layout, Loader, Migration, Problem, Problems, Source, SourceFile,
+};
 use proc_macro2::Span;
 
 use crate::attr::{FolderRequest, Request};
@@ -73,10 +75,12 @@ impl Loaded {
         for folder in folders {
             let mut names: Vec<String> = Vec::new();
             for file in folder.scripts.iter().flatten() {
-                let Ok(Ok(text)) = file.bytes().map(std::str::from_utf8) else { continue };
-                let path = folder.absolute(file.path());
-                files.insert(folder.shown(file.path()), ScriptFile { path, text: text.to_owned() });
                 names.push(file.path().to_owned());
+                let Ok(bytes) = file.bytes() else { continue };
+                // What is no text is no script, and watched all the same.
+                let text = std::str::from_utf8(bytes).unwrap_or_default().to_owned();
+                let path = folder.absolute(file.path());
+                files.insert(folder.shown(file.path()), ScriptFile { path, text });
             }
             names.sort();
             loaded.push(LoadedFolder { path: folder.path, files: names });
@@ -134,6 +138,9 @@ impl Folder {
         if let Some(context) = &wanted.context {
             directory = directory.in_context(context.value());
         }
+        if let Some(layout) = wanted.layout {
+            directory = directory.in_layout(layout);
+        }
         let scripts = directory.files();
         Ok(Self { directory, scripts, path: text, shown, span })
     }
@@ -171,6 +178,10 @@ impl Source for Folder {
 
     fn prefix(&self) -> Cow<'_, str> {
         self.directory.prefix()
+    }
+
+    fn layout(&self) -> Option<Layout> {
+        Source::layout(&self.directory)
     }
 
     fn files(&self) -> Result<Vec<SourceFile>, Problems> {

@@ -136,10 +136,16 @@ fn settings(settings: &Settings) -> TokenStream {
         quote!(__m::Checksum::from_bytes(*#bytes))
     }));
     let needs = slice(settings.needs.iter().map(need));
+    let replaces = slice(settings.replaces.iter().map(|version| {
+        let version = version.as_str();
+        quote!(__m::Version::embedded(#version))
+    }));
+    let placeholders = slice(settings.placeholders.iter().map(|name| borrowed(name)));
     quote! {
         __m::Settings::embedded(
             __m::TransactionMode::#transaction, __m::Compatibility::#compatibility,
-            #role, #lock_timeout, #statement_timeout, #environments, #accepts, #needs
+            #role, #lock_timeout, #statement_timeout, #environments, #accepts, #needs,
+            #replaces, #placeholders
         )
     }
 }

@@ -8,6 +8,8 @@
 mod attr;
 mod check;
 mod expand;
+mod function;
+mod migration_fn;
 
 use proc_macro::TokenStream;
 use quote::quote;
@@ -40,7 +42,8 @@ use crate::attr::Request;
 /// |---|---|
 /// | `dir = "migrations/habitat"` | the folder, relative to the crate's `Cargo.toml`. It holds scripts, or one folder of scripts for each context |
 /// | `context = "treasury"` | the context of scripts that lie directly in the folder; it is the folder's name otherwise |
-/// | `external = "people"`, `external("people", "billing")` | contexts whose migrations are embedded elsewhere: they may be required although they are not here |
+/// | `layout = "sqlx"` | how the files are named and what is in them: `habitat`, `sqlx`, `golang-migrate`, `refinery`, `flyway`, `diesel`, `dbmate` or `goose`; it is recognised otherwise |
+/// | `external = "people"`, `external("people", "billing")` | contexts whose migrations are embedded elsewhere: they may be required although they are not here; `external = "shop:0007_backfill_slugs"` is one migration, a function that `Catalog::with_code` adds |
 /// | `crate = path::to::habitat_migrate` | where the library is, if the crate knows it by another name |
 ///
 /// ```
@@ -58,7 +61,8 @@ use crate::attr::Request;
 /// Every mistake is a compile error with the file, the line and what to do: two files with one number, a
 /// file that is no script, an unknown directive, a requirement that is missing or goes round in a circle, a
 /// down or verify script without its migration, an empty script, a statement that cannot run in the
-/// migration's transaction or would end it, a command of psql, a quote or comment without an end, text that is not UTF-8.
+/// migration's transaction or would end it, a command of psql, a quote or comment without an end, text that is not UTF-8,
+/// a placeholder that is not declared, a migration that replaces one whose file is still there.
 ///
 /// ```compile_fail
 /// # use habitat_migrate::Migrations;
@@ -136,6 +140,24 @@ pub fn migrate(input: TokenStream) -> TokenStream {
 #[proc_macro]
 pub fn embed_migrations(input: TokenStream) -> TokenStream {
     expression(input)
+}
+
+/// Makes a function a migration: a constant of its name, for `Catalog::with_code`.
+///
+/// | key | meaning |
+/// |---|---|
+/// | `version = "0007_backfill_slugs"` | its number and name, as its file would be named |
+/// | `requires = "0006_slugs"`, `requires = ["0006_slugs", "people:04_people_core"]` | what must be applied before it, besides what is before it in its own context |
+/// | `context = "shop"` | the context that it belongs to; the catalog's only one otherwise |
+/// | `description = "…"` | one line on what it does; made of its version otherwise |
+/// | `breaking` | an older program must not run on what it leaves |
+/// | `down = unfill` | a function of the same kind that takes it back; only a program that has it can |
+/// | `verify = "SELECT …"` | what must hold before it commits, as in a verify script |
+/// | `revision = "2"` | says that it does something else now: a database that has an earlier revision refuses the program |
+/// | `crate = path::to::habitat_migrate` | where the library is, if the crate knows it by another name |
+#[proc_macro_attribute]
+pub fn migration(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    migration_fn::expand(arguments.into(), item.into()).into()
 }
 
 fn expression(input: TokenStream) -> TokenStream {

@@ -7,10 +7,13 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
+pub use crate::code::Style;
 pub use crate::server::ServerError;
+pub use call::{At, Call, CallFailure};
 
 #[cfg(feature = "postgres")]
 mod blocking;
+mod call;
 #[cfg(feature = "tokio-postgres")]
 mod key;
 #[cfg(feature = "tokio-postgres")]
@@ -57,6 +60,24 @@ pub trait Client: Send {
     ///
     /// The future may be dropped at any time; the message may have been sent by then.
     fn run<'a>(&'a mut self, sql: &'a str) -> Work<'a, Result<Reply, Failure>>;
+
+    /// How functions are written that this client can call; none where it calls none.
+    fn style(&self) -> Option<Style> {
+        None
+    }
+
+    /// Runs a migration that is written in Rust, in one transaction: begins it, calls the function between the engine's own
+    /// statements, and commits. Whatever fails, it rolls back.
+    ///
+    /// It takes the driver's own transaction, so a client that wraps another one hands the call on to that; others call none.
+    ///
+    /// # Cancellation
+    ///
+    /// When the future is dropped, the transaction is rolled back.
+    fn call<'a>(&'a mut self, call: Call<'a>) -> Work<'a, Result<Reply, CallFailure>> {
+        let _ = call;
+        Box::pin(std::future::ready(Err(CallFailure::Unsupported)))
+    }
 
     /// Waits for some time.
     fn pause(&mut self, time: Duration) -> Work<'_, ()>;
@@ -116,7 +137,7 @@ pub(crate) struct Watched {
 }
 
 impl Watched {
-    /// Why it does not prove what it is there to prove: no row, or one that begins with `false`.
+    /// Why it does not prove what it is there to prove: no row, or one that begins with `false` or NULL.
     pub(crate) fn disproof(&self) -> Option<String> {
         if self.rows == 0 {
             return Some("it returned no row".to_owned());
@@ -124,7 +145,7 @@ impl Watched {
         let row = self.first_wrong.as_ref()?;
         let value = |(n, name): (usize, &String)| format!("{name} = {}", row.value(n).unwrap_or("NULL"));
         let rest: Vec<String> = self.columns.iter().enumerate().skip(1).map(value).collect();
-        let mut text = "it returned false".to_owned();
+        let mut text = format!("it returned {}", if row.value(0).is_some() { "false" } else { "NULL" });
         if !rest.is_empty() {
             text += &format!(": {}", rest.join(", "));
         }
@@ -166,7 +187,8 @@ impl Reply {
             }
             (Keeping::Watched, Some(watched)) => {
                 watched.rows += 1;
-                if values.peek() == Some(&Some("f")) {
+                // What is unknown is not proved.
+                if matches!(values.peek(), Some(Some("f") | None)) {
                     watched.wrong += 1;
                     watched.first_wrong.get_or_insert_with(|| own(&mut values));
                 }
@@ -192,6 +214,12 @@ impl Reply {
     /// What the statements of verify scripts returned, where they return anything.
     pub(crate) fn watched(&self) -> impl Iterator<Item = &Watched> {
         self.watched.iter()
+    }
+
+    /// Whether the lock was taken, and what it is for is still to be done.
+    #[cfg(feature = "tokio-postgres")]
+    fn may_begin(&self) -> bool {
+        self.first("lock").is_some_and(|row| row.is_true(1)) && self.first("still to do").is_some()
     }
 
     /// How many statements are complete.
@@ -257,14 +285,23 @@ pub enum Failure {
 impl ServerError {
     /// Reads the server's words out of the driver's error; none where the error is the driver's own.
     pub(crate) fn from_driver(error: &tokio_postgres::Error) -> Option<Self> {
+        error.as_db_error().map(Self::from_server)
+    }
+
+    /// Reads the server's words where an error has them, or one of those that caused it.
+    pub(crate) fn behind(error: &(dyn std::error::Error + 'static)) -> Option<Self> {
+        let chain = std::iter::successors(Some(error), |error| error.source());
+        chain.filter_map(|error| error.downcast_ref()).map(Self::from_server).next()
+    }
+
+    fn from_server(error: &tokio_postgres::error::DbError) -> Self {
         use tokio_postgres::error::ErrorPosition;
 
-        let error = error.as_db_error()?;
         let position = match error.position() {
             Some(ErrorPosition::Original(position)) => Some(*position),
             _ => None,
         };
-        Some(Self {
+        Self {
             code: error.code().code().to_owned(),
             message: error.message().to_owned(),
             detail: error.detail().map(str::to_owned),
@@ -274,7 +311,15 @@ impl ServerError {
             schema: error.schema().map(str::to_owned),
             table: error.table().map(str::to_owned),
             constraint: error.constraint().map(str::to_owned),
-        })
+        }
+    }
+}
+
+#[cfg(not(feature = "tokio-postgres"))]
+impl ServerError {
+    /// No driver has words of the server.
+    pub(crate) fn behind(_: &(dyn std::error::Error + 'static)) -> Option<Self> {
+        None
     }
 }
 

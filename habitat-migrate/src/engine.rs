@@ -9,14 +9,16 @@ use crate::error::{Cause, Error, Result};
 use crate::event::Event;
 use crate::history::History;
 use crate::lock::{BEGIN, Lock};
-use crate::plan::{Plan, Wish};
+use crate::plan::{Plan, Wish, fit, stand};
 use crate::policy::{NewerDatabase, Patience, Retry};
 use crate::report::{Applied, Report};
 use crate::tracker::{FORMAT, Presence, Probe, Probed, Standing, Tracker};
 
+mod amend;
 mod apply;
 mod attempt;
 mod blockers;
+mod code;
 mod failure;
 mod job;
 mod journal;
@@ -24,8 +26,10 @@ mod message;
 mod needs;
 mod retry;
 mod rollback;
+mod script;
 mod session;
 mod settings;
+mod status;
 mod trouble;
 mod verify;
 
@@ -37,8 +41,10 @@ use retry::Retries;
 use session::Session;
 use settings::Settings;
 
+pub(crate) use amend::amend;
 pub(crate) use rollback::{Undoing, rollback};
 pub(crate) use settings::Limits;
+pub(crate) use status::status;
 pub(crate) use verify::verify;
 
 /// What a run is to reach, and how.
@@ -118,7 +124,9 @@ impl<'a, C: Client> Run<'a, C> {
                 let history =
                     if probe == Probe::Absent { History::default() } else { self.history().await? };
                 let plan = self.plan(&history)?;
-                if plan.pending().len() == 0 && self.environment(&history).is_none() {
+                let idle = plan.pending().len() == 0 && plan.stands().is_empty();
+                // An environment that cannot be recorded now will be by a run that can.
+                if idle && (self.environment(&history).is_none() || standing == Standing::ReadOnly) {
                     return self.done();
                 }
                 if standing == Standing::ReadOnly {
@@ -169,12 +177,11 @@ impl<'a, C: Client> Run<'a, C> {
 
     /// Whether a probe says that there is nothing to do; takes note of what it found.
     fn is_current(&mut self, probe: Probe) -> bool {
-        let Probe::Current { newer, compatibility } = probe else { return false };
+        let Probe::Current { present, newer, compatibility } = probe else { return false };
         let allowed = compatibility == Compatibility::Compatible
             && (newer == 0 || self.goal.wish.policy.newer == NewerDatabase::AllowCompatible);
         if allowed {
-            let applied = self.report.applied.len();
-            self.report.present = self.goal.catalog.migrations().len().saturating_sub(applied);
+            self.report.present = present.saturating_sub(self.report.applied.len());
             self.report.newer = newer;
         }
         allowed
@@ -190,6 +197,8 @@ impl<'a, C: Client> Run<'a, C> {
     /// Plans, and takes note of what is there already.
     fn plan(&mut self, history: &History) -> Result<Plan<'a>, Cause> {
         let plan = Plan::of(self.goal.catalog, history, self.goal.wish).map_err(Cause::Refused)?;
+        let functions = plan.pending().map(|m| (m.id(), m.path().into(), m.code().map(|code| code.function)));
+        fit(self.session.style(), functions).map_err(Cause::Refused)?;
         self.report.present = plan.already_applied().saturating_sub(self.report.applied.len());
         self.report.newer = plan.newer().len();
         Ok(plan)
@@ -209,6 +218,12 @@ impl<'a, C: Client> Run<'a, C> {
                 return Err(cause);
             }
         };
+        if !plan.stands().is_empty() {
+            let changes =
+                amend::transaction(&self.goal.tracker, &stand(history, plan.stands(), self.goal.wish));
+            let prelude = self.prelude(presence, history);
+            return self.prepare(&format!("{prelude}{changes}"), WRITE).await.map(|_| Outcome::Again);
+        }
         let mut steps = plan.into_steps();
         if let Some((failed, _)) = &self.failed {
             let ahead = steps.iter().position(|step| step.migration.id() == failed);
@@ -220,11 +235,12 @@ impl<'a, C: Client> Run<'a, C> {
         }
         let prelude = self.prelude(presence, history);
         if steps.is_empty() {
-            return self.prepare(&prelude).await;
+            return self.prepare(&prelude, WRITE).await;
         }
         tracing::info!(pending = steps.len(), "migrating");
         (self.goal.tell)(&Event::Planned { pending: steps.len() });
-        let jobs: Vec<Job<'_>> = steps.into_iter().map(Job::Apply).collect();
+        let values = self.goal.wish.values;
+        let jobs: Vec<Job<'_>> = steps.into_iter().map(|step| Job::Apply(step, values)).collect();
         let prelude = format!("{}{}{prelude}", self.touch(presence), self.lock.to_session());
         self.carry_out(&jobs, settings, prelude, !presence.table).await
     }
@@ -256,6 +272,7 @@ impl<'a, C: Client> Run<'a, C> {
                         .apply_all(now, more)
                         .await?
                 }
+                Worker::Code => self.call_all(now, &settings, &prelude, more).await?,
             };
             if let Outcome::Again = outcome {
                 return Ok(outcome);
@@ -289,7 +306,7 @@ impl<'a, C: Client> Run<'a, C> {
     }
 
     /// Runs a prelude that no migration follows, and gives the lock back.
-    async fn prepare(&mut self, prelude: &str) -> Result<Outcome, Cause> {
+    async fn prepare(&mut self, prelude: &str, doing: &'static str) -> Result<Outcome, Cause> {
         if prelude.is_empty() {
             self.clear().await;
             return Ok(Outcome::Done);
@@ -297,31 +314,31 @@ impl<'a, C: Client> Run<'a, C> {
         let sql = format!("{}{prelude}{}", self.lock.to_session(), self.lock.release());
         match self.session.finish(&sql).await {
             Ok(_) => Ok(Outcome::Done),
-            Err(failure) => Err(self.tracker_failure(WRITE, failure).await),
-        }
-    }
-
-    /// Takes note that a job is done, and tells.
-    fn note_done(&mut self, job: &Job<'_>, duration: Duration) {
-        let id = job.id().clone();
-        let duration_ms = millis(duration);
-        match job {
-            Job::Apply(_) => {
-                tracing::info!(migration = %id, duration_ms, "applied");
-                (self.goal.tell)(&Event::Applied { migration: id.clone(), duration });
-                self.report.applied.push(Applied { id, duration });
-            }
-            Job::Undo(_) => {
-                tracing::info!(migration = %id, duration_ms, "taken back");
-                (self.goal.tell)(&Event::Undone { migration: id.clone(), duration });
-                self.report.undone.push(Applied { id, duration });
-            }
+            Err(failure) => Err(self.tracker_failure(doing, failure).await),
         }
     }
 
     /// The environment that is to be recorded, because the caller says it and the database does not.
     fn environment(&self, history: &History) -> Option<&'a str> {
         self.goal.wish.environment.filter(|_| history.environment().is_none())
+    }
+
+    /// Takes note that a step is committed.
+    fn note_committed(&mut self, job: &Job<'a>, duration: Duration) {
+        let id = job.id().clone();
+        let duration_ms = millis(duration);
+        let (event, done) = match job {
+            Job::Apply(..) => {
+                tracing::info!(migration = %id, duration_ms, "applied");
+                (Event::Applied { migration: id.clone(), duration }, &mut self.report.applied)
+            }
+            Job::Undo(_) => {
+                tracing::info!(migration = %id, duration_ms, "taken back");
+                (Event::Undone { migration: id.clone(), duration }, &mut self.report.undone)
+            }
+        };
+        (self.goal.tell)(&event);
+        done.push(Applied { id, duration });
     }
 
     /// Sends a note to the tracker that is worth no error of its own.
@@ -349,6 +366,9 @@ const READ: &str = "read the tracker";
 
 /// The same, though it may read the tracker.
 const WRITE: &str = "write the tracker";
+
+/// The same, where a record goes.
+const TAKE_OUT: &str = "take a record out of the tracker";
 
 /// Between half of a time and all of it, so that many processes do not ask at once.
 fn jittered(time: Duration) -> Duration {

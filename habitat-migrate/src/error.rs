@@ -12,8 +12,10 @@ use crate::plan::Refusals;
 use crate::report::Report;
 use crate::tracker::FORMAT;
 
+mod function;
 mod picture;
 
+pub(crate) use function::FailedFunction;
 use picture::abridged;
 
 /// Why a run did not come to its end: what failed and where, what was applied before, what to do next.
@@ -63,6 +65,8 @@ pub enum ErrorKind {
     ConnectionLost,
     /// No connection could be opened.
     Connect,
+    /// Another tool's database was not adopted: `Error::adoption` tells what does not match. Nothing was recorded.
+    Adopt,
     /// The client is inside of a transaction of the caller's. Nothing was tried.
     InTransaction,
     /// The migrations folder has changed since this program was built; only in builds with debug assertions.
@@ -80,6 +84,7 @@ pub enum ErrorKind {
 pub(crate) enum Cause {
     Refused(Refusals),
     Migration(Box<Failed>),
+    Function(Box<FailedFunction>),
     Unverified {
         id: MigrationId,
         findings: Vec<Finding>,
@@ -127,6 +132,8 @@ pub(crate) enum Cause {
     },
     #[cfg(feature = "tokio-postgres")]
     Connect(crate::connect::ConnectError),
+    #[cfg(feature = "adopt")]
+    Adopt(crate::adopt::AdoptError),
     InTransaction,
     Stale(String),
     Invalid(String),
@@ -200,7 +207,9 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match &self.0.cause {
             Cause::Refused(_) => ErrorKind::Refused,
-            Cause::Migration(_) | Cause::EndedItself { .. } | Cause::InvalidIndex(_) => ErrorKind::Migration,
+            Cause::Migration(_) | Cause::Function(_) | Cause::EndedItself { .. } | Cause::InvalidIndex(_) => {
+                ErrorKind::Migration
+            }
             Cause::Pooler { .. } => ErrorKind::Pooler,
             Cause::Unverified { .. } => ErrorKind::Verification,
             Cause::Tracker { .. } => ErrorKind::Tracker,
@@ -213,6 +222,8 @@ impl Error {
             Cause::ConnectionLost { .. } => ErrorKind::ConnectionLost,
             #[cfg(feature = "tokio-postgres")]
             Cause::Connect(_) => ErrorKind::Connect,
+            #[cfg(feature = "adopt")]
+            Cause::Adopt(_) => ErrorKind::Adopt,
             Cause::InTransaction => ErrorKind::InTransaction,
             Cause::Stale(_) => ErrorKind::Stale,
             Cause::Invalid(_) => ErrorKind::Invalid,
@@ -231,18 +242,21 @@ impl Error {
             Cause::Migration(failed) => Some(&failed.id),
             Cause::InvalidIndex(invalid) => Some(&invalid.id),
             Cause::Pooler { migration, .. } => Some(migration),
+            Cause::Function(failed) => Some(&failed.id),
             Cause::EndedItself { id, .. } | Cause::Unverified { id, .. } => Some(id),
             _ => None,
         }
     }
 
-    /// The file, line and column of the failed statement, both counted from 1, columns in characters.
+    /// The file, line and column of the failed statement, both counted from 1, columns in characters. Of a migration that is
+    /// written in Rust, where its function is.
     pub fn location(&self) -> Option<(&str, usize, usize)> {
         match &self.0.cause {
             Cause::Migration(failed) => {
                 let place = failed.place.as_ref()?.location();
                 Some((&failed.path, place.line(), place.column()))
             }
+            Cause::Function(failed) => failed.location().map(|(file, line)| (file, line, 1)),
             Cause::Unverified { findings, .. } => findings.first().map(Finding::location),
             Cause::InvalidIndex(invalid) => {
                 let place = invalid.place.location();
@@ -256,6 +270,7 @@ impl Error {
     pub fn server_error(&self) -> Option<&ServerError> {
         match &self.0.cause {
             Cause::Migration(failed) => Some(&failed.error),
+            Cause::Function(failed) => failed.server.as_ref(),
             Cause::Tracker { error, .. } | Cause::EndedItself { error, .. } => Some(error),
             _ => None,
         }
@@ -281,6 +296,15 @@ impl Error {
     pub fn refusals(&self) -> Option<&Refusals> {
         match &self.0.cause {
             Cause::Refused(refusals) => Some(refusals),
+            _ => None,
+        }
+    }
+
+    /// What was compared when another tool's database was to be adopted, where it came that far.
+    #[cfg(feature = "adopt")]
+    pub fn adoption(&self) -> Option<&crate::adopt::Adoption> {
+        match &self.0.cause {
+            Cause::Adopt(error) => error.adoption(),
             _ => None,
         }
     }
@@ -321,6 +345,7 @@ impl fmt::Display for Cause {
                     retries => write!(f, " ({} attempts)", retries + 1),
                 }
             }
+            Self::Function(failed) => failed.fmt(f),
             Self::Unverified { id, kept: None, .. } => {
                 write!(f, "migration {id} is not what its verify script says; nothing of it was kept")
             }
@@ -380,6 +405,8 @@ impl fmt::Display for Cause {
             Self::ConnectionLost { words, .. } => write!(f, "the connection was lost: {words}"),
             #[cfg(feature = "tokio-postgres")]
             Self::Connect(_) => f.write_str("no connection to the database"),
+            #[cfg(feature = "adopt")]
+            Self::Adopt(_) => f.write_str("the database was not adopted; nothing was recorded"),
             Self::InTransaction => f.write_str("the client is inside of a transaction"),
             Self::Stale(what) => f.write_str(what),
             Self::Invalid(what) => f.write_str(what),
@@ -398,9 +425,12 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &self.0.cause {
             Cause::Migration(failed) => Some(&failed.error),
+            Cause::Function(failed) => Some(&*failed.error),
             Cause::Tracker { error, .. } | Cause::EndedItself { error, .. } => Some(&**error),
             #[cfg(feature = "tokio-postgres")]
             Cause::Connect(error) => Some(error),
+            #[cfg(feature = "adopt")]
+            Cause::Adopt(error) => Some(error),
             _ => None,
         }
     }
@@ -432,6 +462,15 @@ impl Cause {
             }
             Self::Migration(failed) if failed.undoing => "correct what stands in its way and roll back again".to_owned(),
             Self::Migration(_) => "correct the file and run migrate again".to_owned(),
+            Self::Function(failed) if failed.ended => {
+                "leave COMMIT and ROLLBACK to the library; then complete or undo by hand what it did, and delete its row \
+                 or set its state to 'applied'"
+                    .to_owned()
+            }
+            Self::Function(failed) if failed.undoing => {
+                "correct what stands in its way and roll back again".to_owned()
+            }
+            Self::Function(_) => "correct the function or the data, and run migrate again".to_owned(),
             Self::Unverified { .. } => "correct the migration or its verify script and run migrate again".to_owned(),
             Self::NewerTracker { .. } => "deploy a program with a newer version of the library".to_owned(),
             Self::EndedItself { .. } => {
@@ -457,6 +496,8 @@ impl Cause {
             Self::Refused(_) | Self::Stale(_) | Self::Invalid(_) | Self::UnsupportedServer { .. } => return None,
             #[cfg(feature = "tokio-postgres")]
             Self::Connect(_) => return None,
+            #[cfg(feature = "adopt")]
+            Self::Adopt(_) => return None,
         })
     }
 }

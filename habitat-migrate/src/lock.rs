@@ -38,6 +38,11 @@ impl Lock {
         )
     }
 
+    /// Takes the lock for a transaction that has begun, if nobody else has it.
+    pub(crate) fn take(self) -> String {
+        format!("SELECT 'lock' AS \"habitat-migrate\", pg_catalog.pg_try_advisory_xact_lock({});\n", self.key)
+    }
+
     /// Gives the lock to the session, and ends the transaction that has it.
     pub(crate) fn to_session(self) -> String {
         format!("SELECT pg_catalog.pg_advisory_lock({});\nCOMMIT;\n", self.key)

@@ -1,29 +1,21 @@
-//! The verbs: [`Migrator`].
+//! [`Migrator`]: what a program wants of its databases. What it does with them is in `verbs`.
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use habitat_migrate_catalog::{Catalog, MigrationId};
-use tracing::Instrument as _;
+use habitat_migrate_catalog::{Catalog, MigrationId, Placeholders};
 
-use crate::client::Client;
-#[cfg(feature = "tokio-postgres")]
-use crate::client::Work;
-#[cfg(feature = "tokio-postgres")]
-use crate::connect::{ConnectError, Connector};
-use crate::engine::{self, Goal, Limits, Undoing};
-#[cfg(feature = "tokio-postgres")]
-use crate::error::ErrorKind;
+use crate::engine::{Goal, Limits};
 use crate::error::{Cause, Error, Result};
 use crate::event::Event;
-use crate::finding::Finding;
-use crate::history::History;
-use crate::plan::{Plan, Wish};
-use crate::policy::{Changed, Missing, NewerDatabase, OutOfOrder, Patience, Policy, Retry, Rollback};
+use crate::plan::Wish;
+use crate::policy::{Changed, Missing, NewerDatabase, OutOfOrder, Patience, Policy, Retry};
 use crate::report::Report;
 use crate::sql::check_name;
 use crate::tracker::Tracker;
+
+mod verbs;
 
 /// Applies a catalog to databases, in the way that its settings say.
 ///
@@ -51,6 +43,7 @@ pub struct Migrator {
     target: Option<MigrationId>,
     confirmed: Option<String>,
     assume_session: bool,
+    placeholders: Placeholders,
     tell: Arc<dyn Fn(&Event) + Send + Sync>,
 }
 
@@ -68,6 +61,7 @@ impl Migrator {
             target: None,
             confirmed: None,
             assume_session: false,
+            placeholders: Placeholders::default(),
             tell: Arc::new(|_| {}),
         }
     }
@@ -176,6 +170,16 @@ impl Migrator {
         self
     }
 
+    /// The value of a placeholder, for scripts that declare it by `-- habitat: placeholders name`. `${name:identifier}` and `${name:literal}` quote it;
+    /// plain `${name}` takes letters, digits and `_` only.
+    ///
+    /// The tracker keeps down scripts as they are when a migration is applied, with their values.
+    #[must_use]
+    pub fn placeholder(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.placeholders = self.placeholders.set(name, value);
+        self
+    }
+
     /// The name of the database, as a person typed it: what cannot be undone is done in a database that is recorded as
     /// production only with it.
     #[must_use]
@@ -202,199 +206,13 @@ impl Migrator {
         self
     }
 
-    /// Applies everything that is pending: returns a [`Report`] for a `postgres::Client`, a future of one for a `tokio_postgres::Client`.
-    ///
-    /// Nothing to do costs one round trip, and needs no right but SELECT on the tracker; two, where a policy or
-    /// `accepts` lets a difference pass. Each migration commits together with its record, or leaves nothing. Any
-    /// number of processes may do this at once.
-    ///
-    /// What scripts leave in the session is undone, and what the caller had set comes back, apart from
-    /// settings with a dot in their name (`app.tenant`), which the server does not list: set those afterwards.
-    ///
-    /// # Errors
-    ///
-    /// See [`ErrorKind`](crate::ErrorKind). What was applied before the error stays, and is in [`Error::report`].
-    ///
-    /// # Cancellation
-    ///
-    /// The future may be dropped at any time. The message that is under way is completed by the server or
-    /// rolled back; the lock is given back and no transaction stays open.
-    ///
-    /// # Panics
-    ///
-    /// With `tokio-postgres`, while waiting for another process, on a runtime without its timer.
-    pub fn migrate<'a, C: Client>(&'a self, client: &'a mut C) -> C::Outcome<'a, Result<Report>> {
-        let span = tracing::info_span!("migrate", schema = %self.schema);
-        C::complete(Box::pin(async move { engine::migrate(&self.goal()?, client).await }.instrument(span)))
-    }
-
-    /// Takes migrations back: the last one, several, or all that were applied after one. Of a program's contexts; what others applied stays.
-    ///
-    /// Last applied goes first, so whatever builds on a migration goes before it. The whole plan is checked before the first statement;
-    /// each down script commits together with the removal of its record. The scripts are those that the tracker keeps from the time of
-    /// applying, so that an older program takes back what a newer one applied.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) with every migration that cannot be taken back,
-    /// [`ErrorKind::Unconfirmed`](crate::ErrorKind::Unconfirmed) for a database that is recorded as production, and those of
-    /// [`Migrator::migrate`]. What was taken back before the error is in [`Report::undone`].
-    ///
-    /// # Cancellation
-    ///
-    /// As [`Migrator::migrate`].
-    pub fn rollback<'a, C: Client>(
-        &'a self,
-        client: &'a mut C,
-        rollback: Rollback,
-    ) -> C::Outcome<'a, Result<Report>> {
-        let span = tracing::info_span!("rollback", schema = %self.schema);
-        C::complete(Box::pin(async move { self.undo(client, &rollback, false).await }.instrument(span)))
-    }
-
-    /// Takes the migration that was applied last back, and applies what is pending then: for work on a migration that nobody else has.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Migrator::rollback`] and [`Migrator::migrate`].
-    pub fn redo<'a, C: Client>(&'a self, client: &'a mut C) -> C::Outcome<'a, Result<Report>> {
-        let span = tracing::info_span!("redo", schema = %self.schema);
-        let redo = async move {
-            let undone = self.undo(client, &Rollback::Last, true).await?;
-            match engine::migrate(&self.goal()?, client).await {
-                Ok(report) => Ok(undone.followed_by(report)),
-                Err(error) => {
-                    let report = undone.followed_by(error.report().clone());
-                    Err(error.with_report(report))
-                }
-            }
-        };
-        C::complete(Box::pin(redo.instrument(span)))
-    }
-
-    async fn undo<C: Client>(&self, client: &mut C, rollback: &Rollback, redo: bool) -> Result<Report> {
-        let undoing = Undoing { rollback, confirmed: self.confirmed.as_deref(), redo };
-        engine::rollback(&self.goal()?, client, undoing).await
-    }
-
-    /// Runs the verify scripts of everything that is applied, read only: empty where the database is what they say.
-    ///
-    /// A statement of a verify script fails it by returning a row whose first column is `false`, or no row at all where it returns rows,
-    /// or by an error. Each script runs in a transaction of its own that is rolled back, as the role that it names by
-    /// `-- habitat: verify-as app_user`.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Migrator::history`]. What a script finds is no error.
-    pub fn verify<'a, C: Client>(&'a self, client: &'a mut C) -> C::Outcome<'a, Result<Vec<Finding>>> {
-        let span = tracing::info_span!("verify", schema = %self.schema);
-        C::complete(Box::pin(async move { engine::verify(&self.goal()?, client).await }.instrument(span)))
-    }
-
-    /// Connects and applies everything that is pending; a connection that breaks midway is opened again.
-    ///
-    /// Whatever was under way is then known from the tracker: it is applied and recorded, or it left nothing.
-    ///
-    /// ```no_run
-    /// # async fn example(migrator: &habitat_migrate::Migrator) -> Result<(), Box<dyn std::error::Error>> {
-    /// use habitat_migrate::Connector;
-    ///
-    /// let connector = Connector::new("postgresql://app@db.internal/app?sslmode=verify-full")?;
-    /// let report = migrator.migrate_with(&connector).await?;
-    /// # Ok(()) }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Migrator::migrate`], and [`ErrorKind::Connect`](crate::ErrorKind::Connect).
-    ///
-    /// # Cancellation
-    ///
-    /// As [`Migrator::migrate`]; the connection is closed.
-    #[cfg(feature = "tokio-postgres")]
-    pub async fn migrate_with(&self, connector: &Connector) -> Result<Report> {
-        self.persist(|| -> Work<'_, _> { Box::pin(connector.connect()) }).await
-    }
-
-    /// [`Migrator::migrate_with`] for a program without an async runtime.
-    ///
-    /// ```no_run
-    /// # fn example(migrator: &habitat_migrate::Migrator) -> Result<(), Box<dyn std::error::Error>> {
-    /// use habitat_migrate::Connector;
-    ///
-    /// let report = migrator.migrate_with_blocking(&Connector::new("postgresql://app@localhost/app")?)?;
-    /// # Ok(()) }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Migrator::migrate`], and [`ErrorKind::Connect`](crate::ErrorKind::Connect).
-    ///
-    /// # Panics
-    ///
-    /// Within an async runtime, as every function of the `postgres` crate.
-    #[cfg(feature = "postgres")]
-    pub fn migrate_with_blocking(&self, connector: &Connector) -> Result<Report> {
-        let connect = || -> Work<'_, _> { Box::pin(std::future::ready(connector.connect_blocking())) };
-        postgres::Client::complete(Box::pin(self.persist(connect)))
-    }
-
-    /// Migrates, and connects again when the connection is lost.
-    #[cfg(feature = "tokio-postgres")]
-    async fn persist<'a, C: Client>(
-        &self,
-        connect: impl Fn() -> Work<'a, std::result::Result<C, ConnectError>>,
-    ) -> Result<Report> {
-        let goal = self.goal()?;
-        let mut done = Report::default();
-        for left in (0..CONNECTIONS).rev() {
-            let mut client = match connect().await {
-                Ok(client) => client,
-                Err(error) => return Err(Error::new(Cause::Connect(error), done)),
-            };
-            match engine::migrate(&goal, &mut client).await {
-                Ok(report) => return Ok(done.followed_by(report)),
-                Err(error) if error.kind() == ErrorKind::ConnectionLost && left > 0 => {
-                    tracing::warn!(%error, "connecting again");
-                    (self.tell)(&Event::Reconnecting);
-                    done = done.followed_by(error.report().clone());
-                }
-                Err(error) => {
-                    let report = done.followed_by(error.report().clone());
-                    return Err(error.with_report(report));
-                }
-            }
-        }
-        unreachable!("the last connection's outcome is returned")
-    }
-
-    /// Reads which migrations a database has; empty where there is no tracker. Needs no right but SELECT on the tracker.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::Tracker`](crate::ErrorKind::Tracker) where it may not be read,
-    /// [`ErrorKind::ForeignTracker`](crate::ErrorKind::ForeignTracker) where it is another tool's,
-    /// [`ErrorKind::InTransaction`](crate::ErrorKind::InTransaction),
-    /// [`ErrorKind::ConnectionLost`](crate::ErrorKind::ConnectionLost).
-    pub fn history<'a, C: Client>(&'a self, client: &'a mut C) -> C::Outcome<'a, Result<History>> {
-        C::complete(Box::pin(async move { engine::history(&self.goal()?, client).await }))
-    }
-
-    /// Tells what [`Migrator::migrate`] would do now, without doing it. Needs no right but SELECT on the tracker.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) with every reason where it would be refused, and those of [`Migrator::history`].
-    pub fn plan<'a, C: Client>(&'a self, client: &'a mut C) -> C::Outcome<'a, Result<Plan<'a>>> {
-        C::complete(Box::pin(async move {
-            let history = engine::history(&self.goal()?, client).await?;
-            Plan::of(&self.catalog, &history, self.wish())
-                .map_err(|refusals| Error::new(Cause::Refused(refusals), Report::default()))
-        }))
-    }
-
     fn wish(&self) -> Wish<'_> {
-        Wish { policy: self.policy, environment: self.environment.as_deref(), target: self.target.as_ref() }
+        Wish {
+            policy: self.policy,
+            environment: self.environment.as_deref(),
+            target: self.target.as_ref(),
+            values: Some(&self.placeholders),
+        }
     }
 
     /// Checks what can be checked without a server.
@@ -433,7 +251,3 @@ impl fmt::Debug for Migrator {
             .finish_non_exhaustive()
     }
 }
-
-/// How many connections one run opens at the most: a server that drops every one of them has to be looked at.
-#[cfg(feature = "tokio-postgres")]
-const CONNECTIONS: u32 = 5;

@@ -1,21 +1,31 @@
 //! What a goal means for a catalog and a history: [`Plan`], or the reasons why not. Nothing here asks a server.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
-use habitat_migrate_catalog::{Catalog, Kind, Migration, MigrationId, Version};
+use habitat_migrate_catalog::{
+    Catalog, Kind, Location, Migration, MigrationId, Placeholders, Template, Version, normalise,
+};
 
 use crate::history::{End, History, Record, State};
 use crate::policy::{Changed, OutOfOrder, Policy};
 
+mod change;
 mod compare;
+mod fit;
 mod refusal;
 #[cfg(test)]
 mod tests;
 mod undo;
 
-use compare::{compare, is_same, is_to_resume};
+pub(crate) use change::{Change, Link, Repair, repair, stand};
+#[cfg(feature = "adopt")]
+pub(crate) use change::{Deployed, Taken, take_over};
+use compare::{compare, is_to_resume, may_stand_for};
+pub(crate) use compare::{is_same, newer};
+pub(crate) use fit::fit;
 pub use refusal::{Refusal, Refusals};
-pub(crate) use undo::{ALONE, Undo, undo};
+pub(crate) use undo::{Text as UndoText, Undo, undo};
 
 /// The steps that bring a database to where a catalog wants it.
 #[derive(Clone, Debug)]
@@ -24,6 +34,7 @@ pub struct Plan<'c> {
     present: usize,
     newer: Vec<MigrationId>,
     elsewhere: Vec<&'c Migration>,
+    stands: Vec<&'c Migration>,
 }
 
 /// What is wanted of a plan.
@@ -34,6 +45,8 @@ pub(crate) struct Wish<'a> {
     pub(crate) environment: Option<&'a str>,
     /// Where to stop: nothing is applied that this one does not need.
     pub(crate) target: Option<&'a MigrationId>,
+    /// The values of placeholders.
+    pub(crate) values: Option<&'a Placeholders>,
 }
 
 impl<'c> Plan<'c> {
@@ -51,16 +64,23 @@ impl<'c> Plan<'c> {
         let environment = environment(history, wish.environment, &mut refusals);
         let newer = compare(catalog, history, wish.policy, &mut refusals);
         let mut planner = Planner::new(history, wish.policy);
-        let mut plan = Self { steps: Vec::new(), present: 0, newer, elsewhere: Vec::new() };
+        let mut plan =
+            Self { steps: Vec::new(), present: 0, newer, elsewhere: Vec::new(), stands: Vec::new() };
         let wanted = wish.target.map(|target| within(catalog, target, &mut refusals));
         // What was begun comes first: its place is taken, and nothing may be applied before it.
         let (begun, others): (Vec<_>, Vec<_>) = catalog.migrations().iter().partition(|m| planner.resumes(m));
         for migration in begun.into_iter().chain(others) {
             if planner.is_present(migration) {
                 plan.present += 1;
+            } else if planner.has_all_that_it_replaces(migration, &mut refusals) {
+                unfilled(migration, wish.values, &mut refusals);
+                plan.present += 1;
+                plan.stands.push(migration);
+                planner.done.insert(migration.id().clone());
             } else if !migration.is_for(environment) {
                 plan.elsewhere.push(migration);
             } else if wanted.as_ref().is_none_or(|wanted| wanted.contains(migration.id())) {
+                unfilled(migration, wish.values, &mut refusals);
                 plan.steps.push(planner.step(migration, &mut refusals));
             }
         }
@@ -85,6 +105,11 @@ impl<'c> Plan<'c> {
     /// The migrations that this database does not get, because they are for other environments.
     pub fn elsewhere(&self) -> impl ExactSizeIterator<Item = &'c Migration> {
         self.elsewhere.iter().copied()
+    }
+
+    /// The migrations that stand for applied ones, which they replace: they count as applied.
+    pub(crate) fn stands(&self) -> &[&'c Migration] {
+        &self.stands
     }
 
     pub(crate) fn into_steps(self) -> Vec<Step<'c>> {
@@ -116,7 +141,7 @@ struct Planner<'h> {
 impl<'h> Planner<'h> {
     fn new(history: &'h History, policy: Policy) -> Self {
         let applied = history.by_id();
-        let is_done = |record: &&&Record| record.state() == State::Applied;
+        let is_done = |record: &&&Record| record.state() != State::Interrupted;
         let done = applied.values().filter(is_done).map(|record| record.id().clone()).collect();
         let mut highest: HashMap<&str, &Version> = HashMap::new();
         for record in history.records().iter().filter(|record| record.ordinal.is_some()) {
@@ -142,6 +167,22 @@ impl<'h> Planner<'h> {
     /// Whether an earlier run began it without a transaction, and did not come to its end.
     fn resumes(&self, migration: &Migration) -> bool {
         self.applied.get(migration.id()).is_some_and(|record| is_to_resume(migration, record))
+    }
+
+    /// Whether a migration stands for others that are all applied. Those for which another one stood tell nothing: it may be gone.
+    fn has_all_that_it_replaces(&self, migration: &Migration, refusals: &mut Vec<Refusal>) -> bool {
+        let state = |id: &MigrationId| self.applied.get(id).map(|record| record.state());
+        let (there, lacking): (Vec<MigrationId>, Vec<MigrationId>) = replaced(migration)
+            .filter(|id| state(id) != Some(State::Replaced))
+            .partition(|id| state(id).is_some());
+        if self.resumes(migration) {
+            return false;
+        }
+        if !there.is_empty() && !lacking.is_empty() {
+            refusals.push(Refusal::PartlyReplaced { migration: migration.id().clone(), lacking });
+            return false;
+        }
+        !there.is_empty()
     }
 
     fn step<'c>(&mut self, migration: &'c Migration, refusals: &mut Vec<Refusal>) -> Step<'c> {
@@ -178,6 +219,47 @@ impl<'h> Planner<'h> {
     }
 }
 
+/// What a migration stands for.
+pub(crate) fn replaced(migration: &Migration) -> impl Iterator<Item = MigrationId> {
+    let id = |version: &Version| MigrationId::new(migration.context().to_owned(), version.clone());
+    migration.settings().replaces.iter().map(id)
+}
+
+/// Refuses a migration whose placeholders lack a value, or have one that does not fit.
+fn unfilled(migration: &Migration, values: Option<&Placeholders>, refusals: &mut Vec<Refusal>) {
+    let names = &migration.settings().placeholders;
+    if names.is_empty() {
+        return;
+    }
+    let none = Placeholders::default();
+    let scripts =
+        [(Some(migration.script()), "up"), (migration.down(), "down"), (migration.verify(), "verify")];
+    for (script, role) in scripts.into_iter().filter_map(|(script, role)| Some((script?, role))) {
+        let text = normalise(script);
+        let Err(errors) = Template::of(&text, names).render(values.unwrap_or(&none)) else { continue };
+        let path = if role == "up" { migration.path().to_owned() } else { beside(migration.path(), role) };
+        for error in errors {
+            let place = Location::at(&text, error.offset());
+            refusals.push(Refusal::Placeholder {
+                path: format!("{path}:{}:{}", place.line(), place.column()),
+                what: error.to_string(),
+            });
+        }
+    }
+}
+
+/// A script with the values of its placeholders, where each has one that fits; it is sent and kept like this.
+fn filled<'s>(script: &'s str, names: &[Cow<'static, str>], values: Option<&Placeholders>) -> Cow<'s, str> {
+    let text = normalise(script);
+    if names.is_empty() {
+        return text;
+    }
+    match Template::of(&text, names).render(values.unwrap_or(&Placeholders::default())) {
+        Ok(rendered) => Cow::Owned(rendered.text().to_owned()),
+        Err(_) => text.clone(),
+    }
+}
+
 /// The environment that counts: the recorded one. What a caller says is recorded where nothing is, and else has to agree.
 fn environment<'a>(
     history: &'a History,
@@ -209,8 +291,8 @@ fn within<'a>(
     // What is required stands before what requires it.
     for migration in catalog.migrations().iter().rev() {
         let id = migration.id();
-        let precedes =
-            ends.get(id.context()).is_some_and(|end| migration.is_ordered() && id.version() <= *end);
+        let precedes = migration.kind() == Kind::Versioned
+            && ends.get(id.context()).is_some_and(|end| id.version() <= *end);
         if precedes || wanted.contains(id) {
             for id in migration.requires().iter().chain([id]) {
                 wanted.insert(id);
@@ -226,6 +308,10 @@ fn within<'a>(
 pub(crate) fn beside(path: &str, role: &str) -> String {
     match path.strip_suffix("up.sql").filter(|stem| stem.ends_with(['.', '/'])) {
         Some(stem) => format!("{stem}{role}.sql"),
-        None => format!("{}.{role}.sql", path.strip_suffix(".sql").unwrap_or(path)),
+        None => match path.strip_suffix(".sql") {
+            Some(stem) => format!("{stem}.{role}.sql"),
+            // A function has no file of its own.
+            None => format!("{path} ({role})"),
+        },
     }
 }

@@ -10,6 +10,7 @@ use habitat_migrate_catalog::MigrationId;
 pub struct Report {
     pub(crate) applied: Vec<Applied>,
     pub(crate) undone: Vec<Applied>,
+    pub(crate) repaired: Vec<MigrationId>,
     pub(crate) present: usize,
     pub(crate) newer: usize,
     pub(crate) waited: Duration,
@@ -27,9 +28,14 @@ impl Report {
         &self.undone
     }
 
+    /// The migrations whose records a repair changed, in order; it ran none of them.
+    pub fn repaired(&self) -> &[MigrationId] {
+        &self.repaired
+    }
+
     /// Whether there was nothing to do.
     pub fn is_unchanged(&self) -> bool {
-        self.applied.is_empty() && self.undone.is_empty()
+        self.applied.is_empty() && self.undone.is_empty() && self.repaired.is_empty()
     }
 
     /// How many of the program's migrations the database had already.
@@ -70,6 +76,10 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.applied.len(), self.present) {
+            _ if !self.repaired.is_empty() => match self.repaired.len() {
+                1 => f.write_str("1 record changed, nothing run")?,
+                n => write!(f, "{n} records changed, nothing run")?,
+            },
             _ if !self.undone.is_empty() => self.write_undone(f)?,
             (0, 1) => f.write_str("nothing to do: the one migration is applied")?,
             (0, present) => write!(f, "nothing to do: all {present} migrations are applied")?,

@@ -11,6 +11,8 @@ use crate::client::{Reply, Row};
 use crate::history::{History, Record, State};
 use crate::sql::{Ident, Literal};
 
+mod audit;
+mod change;
 mod format;
 mod progress;
 mod record;
@@ -36,8 +38,8 @@ pub(crate) struct Tracker {
 pub(crate) enum Probe {
     /// There is no tracker.
     Absent,
-    /// The catalog is applied, exactly; the database has `newer` migrations more in its contexts.
-    Current { newer: usize, compatibility: Compatibility },
+    /// The catalog is applied, exactly: what of it such a database gets. The database has `newer` migrations more in its contexts.
+    Current { present: usize, newer: usize, compatibility: Compatibility },
     /// Something differs.
     Different,
 }
@@ -315,8 +317,11 @@ fn read_ends(catalog: &Catalog, environment: Option<&str>, xml: &str) -> Probe {
         }
     }
     let wanted = extra.iter().filter(|migration| migration.is_for(environment)).count();
-    let current = matching == contexts.len() && there == wanted;
-    if current { Probe::Current { newer, compatibility } } else { Probe::Different }
+    if matching < contexts.len() || there < wanted {
+        return Probe::Different;
+    }
+    let present = contexts.iter().map(|context| context.count()).sum::<usize>() + there;
+    Probe::Current { present, newer, compatibility }
 }
 
 fn record(row: &Row) -> Record {

@@ -1,20 +1,21 @@
 //! [`Client`] for `postgres::Client`: every future is ready when it is first polled.
 
-use std::future::ready;
+use std::future::{Future, ready};
+use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use super::{Client, Failure, Reply, Work};
+use postgres::{Error, IsolationLevel, SimpleQueryMessage};
+
+use super::call::{At, Opened, carry_out};
+use super::{Call, CallFailure, Client, Failure, Reply, Work};
+use crate::code::{Function, Outcome, Style};
 
 impl Client for postgres::Client {
     type Outcome<'a, T: Send + 'a> = T;
 
-    fn complete<'a, T: Send + 'a>(mut work: Work<'a, T>) -> Self::Outcome<'a, T> {
-        match work.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(value) => value,
-            // The engine awaits nothing but this client, and all of the futures below are ready.
-            Poll::Pending => unreachable!("a blocking client's work is done when it is first polled"),
-        }
+    fn complete<'a, T: Send + 'a>(work: Work<'a, T>) -> Self::Outcome<'a, T> {
+        complete(work)
     }
 
     fn run<'a>(&'a mut self, sql: &'a str) -> Work<'a, Result<Reply, Failure>> {
@@ -30,6 +31,14 @@ impl Client for postgres::Client {
         Box::pin(ready(outcome))
     }
 
+    fn style(&self) -> Option<Style> {
+        Some(Style::Blocking)
+    }
+
+    fn call<'a>(&'a mut self, call: Call<'a>) -> Work<'a, Result<Reply, CallFailure>> {
+        Box::pin(ready(self::call(self, &call)))
+    }
+
     fn pause(&mut self, time: Duration) -> Work<'_, ()> {
         std::thread::sleep(time);
         Box::pin(ready(()))
@@ -42,5 +51,44 @@ impl Client for postgres::Client {
     fn abandon(&mut self, sql: &str) {
         // Called while unwinding, if at all; a connection that is gone needs no cleaning.
         let _ = self.batch_execute(sql);
+    }
+}
+
+/// What work gives that needs no waiting.
+fn complete<T>(work: impl Future<Output = T>) -> T {
+    match pin!(work).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(value) => value,
+        // The engine awaits nothing but this client, and all of the futures here are ready.
+        Poll::Pending => unreachable!("a blocking client's work is done when it is first polled"),
+    }
+}
+
+fn call(client: &mut postgres::Client, call: &Call<'_>) -> Result<Reply, CallFailure> {
+    let transaction =
+        client.build_transaction().isolation_level(IsolationLevel::ReadCommitted).deferrable(true);
+    let mut transaction = transaction.start().map_err(|error| CallFailure::failed(&error, At::Begin))?;
+    match complete(carry_out(&mut transaction, call)) {
+        Ok(reply) => match transaction.commit() {
+            Ok(()) => Ok(reply),
+            Err(error) => Err(CallFailure::failed(&error, At::Commit)),
+        },
+        Err(failure) => {
+            // If it cannot be rolled back, the connection is gone, and it with it.
+            let _ = transaction.rollback();
+            Err(failure)
+        }
+    }
+}
+
+impl Opened for postgres::Transaction<'_> {
+    fn send<'a>(&'a mut self, sql: &'a str) -> Work<'a, Result<Vec<SimpleQueryMessage>, Error>> {
+        Box::pin(ready(self.simple_query(sql)))
+    }
+
+    fn call(&mut self, function: Function) -> Work<'_, Option<Outcome>> {
+        Box::pin(ready(match function {
+            Function::Blocking(function) => Some(function(self)),
+            Function::Async(_) => None,
+        }))
     }
 }

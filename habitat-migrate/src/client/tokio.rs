@@ -6,9 +6,11 @@ use std::task::{Context, Waker};
 use std::time::Duration;
 
 use futures_core::Stream;
-use tokio_postgres::SimpleQueryMessage;
+use tokio_postgres::{Error, IsolationLevel, SimpleQueryMessage};
 
-use super::{Client, Failure, Reply, Work};
+use super::call::{At, Opened, carry_out};
+use super::{Call, CallFailure, Client, Failure, Reply, Work};
+use crate::code::{Function, Outcome, Style};
 
 impl Client for tokio_postgres::Client {
     type Outcome<'a, T: Send + 'a> = Work<'a, T>;
@@ -33,6 +35,30 @@ impl Client for tokio_postgres::Client {
         })
     }
 
+    fn style(&self) -> Option<Style> {
+        Some(Style::Async)
+    }
+
+    fn call<'a>(&'a mut self, call: Call<'a>) -> Work<'a, Result<Reply, CallFailure>> {
+        Box::pin(async move {
+            let transaction =
+                self.build_transaction().isolation_level(IsolationLevel::ReadCommitted).deferrable(true);
+            let mut transaction =
+                transaction.start().await.map_err(|error| CallFailure::failed(&error, At::Begin))?;
+            match carry_out(&mut transaction, &call).await {
+                Ok(reply) => match transaction.commit().await {
+                    Ok(()) => Ok(reply),
+                    Err(error) => Err(CallFailure::failed(&error, At::Commit)),
+                },
+                Err(failure) => {
+                    // If it cannot be rolled back, the connection is gone, and it with it.
+                    let _ = transaction.rollback().await;
+                    Err(failure)
+                }
+            }
+        })
+    }
+
     fn pause(&mut self, time: Duration) -> Work<'_, ()> {
         Box::pin(tokio::time::sleep(time))
     }
@@ -50,6 +76,20 @@ impl Client for tokio_postgres::Client {
         // nobody's: the connection reads it and throws it away.
         let sent = pin!(self.batch_execute(sql));
         let _ = sent.poll(&mut Context::from_waker(Waker::noop()));
+    }
+}
+
+impl Opened for tokio_postgres::Transaction<'_> {
+    fn send<'a>(&'a mut self, sql: &'a str) -> Work<'a, Result<Vec<SimpleQueryMessage>, Error>> {
+        Box::pin(self.simple_query(sql))
+    }
+
+    fn call(&mut self, function: Function) -> Work<'_, Option<Outcome>> {
+        match function {
+            Function::Async(function) => Box::pin(async move { Some(function(self).await) }),
+            #[cfg(feature = "postgres")]
+            Function::Blocking(_) => Box::pin(std::future::ready(None)),
+        }
     }
 }
 

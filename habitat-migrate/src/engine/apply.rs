@@ -64,7 +64,7 @@ impl<'r, 'a, C: Client> Batch<'r, 'a, C> {
             self.message.push(n, Text::Migration, "SET CONSTRAINTS ALL IMMEDIATE;\n");
             self.message.push(n, Text::Session, &self.settings.restore());
             if let Some(text) = job.verify() {
-                verify::push(&mut self.message, n, text, self.run.goal.limits);
+                verify::push(&mut self.message, n, &text, self.run.goal.limits);
                 if let Some(outcome) = self.send(Then::Verify).await? {
                     return Ok(outcome);
                 }
@@ -156,8 +156,10 @@ impl<'r, 'a, C: Client> Batch<'r, 'a, C> {
 
     /// Rolls a migration back whose verify script does not prove it.
     async fn check(&mut self, n: usize, reply: &Reply) -> Result<(), Cause> {
-        let Job::Apply(step) = &self.jobs[n] else { return Ok(()) };
-        let findings = verify::findings(reply, step.migration);
+        let Job::Apply(step, _) = &self.jobs[n] else { return Ok(()) };
+        let Some(script) = self.jobs[n].verify() else { return Ok(()) };
+        let findings = verify::findings(reply, step.migration, &script);
+        drop(script);
         let Some(first) = findings.first() else { return Ok(()) };
         let detail = format!("verification failed: {}", first.returned());
         let id = step.migration.id().clone();
@@ -181,7 +183,7 @@ impl<'r, 'a, C: Client> Batch<'r, 'a, C> {
     pub(super) fn note_committed(&mut self, duration: Duration) {
         let Some(job) = self.jobs.get(self.committed) else { return };
         self.committed += 1;
-        self.run.note_done(job, duration);
+        self.run.note_committed(job, duration);
     }
 
     /// Sends as many at once as take some two seconds: so events come, and a failure, a lost connection or

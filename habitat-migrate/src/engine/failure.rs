@@ -1,11 +1,11 @@
 //! Finds out what failed, where, and what was kept.
 
-use habitat_migrate_catalog::{Excerpt, normalise, statements};
+use habitat_migrate_catalog::statements;
 
 use super::apply::{Batch, pieces};
 use super::job::Job;
 use super::message::{Message, Place, Text};
-use super::{Outcome, WRITE, blockers, verify};
+use super::{Outcome, TAKE_OUT, WRITE, blockers, verify};
 use crate::client::{Client, Failure, ServerError};
 use crate::error::{Cause, Failed};
 use crate::event::Blocker;
@@ -95,8 +95,7 @@ impl<C: Client> Batch<'_, '_, C> {
         }
         if error.code == "55P03" {
             let reply = self.run.session.run(blockers::QUERY).await?;
-            let script =
-                self.jobs.get(self.committed).map(|job| job.script().into_owned()).unwrap_or_default();
+            let script = self.jobs.get(self.committed).map(|job| job.script().to_owned()).unwrap_or_default();
             aftermath.blockers = reply.rows("blocker").filter_map(blockers::read).collect();
             aftermath.blockers.retain(|blocker| blockers::concerns(blocker, &script));
         }
@@ -120,21 +119,23 @@ impl<C: Client> Batch<'_, '_, C> {
         }
         let Some(job) = self.jobs.get(failing) else { return Err(self.refused(error, &aftermath)) };
         let (id, path) = (job.id().clone(), job.path().into_owned());
+        let error = job.script().conceal_error(&error);
         if aftermath.ended && failing == self.committed || error.message.contains(ENDED) {
             return Err(Cause::EndedItself { id, path, error: Box::new(error) });
         }
         if failing == self.committed && self.run.retries.take(&error, &id, &aftermath.blockers) {
             return Ok(Outcome::Again);
         }
-        let verify = job.verify().map(normalise).unwrap_or_default();
         let (path, place) = match text {
             Text::Engine | Text::Session => return Err(self.refused(error, &aftermath)),
             Text::Migration if place.is_none() && self.is_about_tracker(&error, &aftermath) => {
                 return Err(self.refused(error, &aftermath));
             }
             Text::Migration => (path, None),
-            Text::Script(offset) => (path, Some(Excerpt::at(&job.script(), offset))),
-            Text::Verify(offset) => (beside(&path, "verify"), Some(Excerpt::at(&verify, offset))),
+            Text::Script(offset) => (path, Some(job.script().excerpt(offset))),
+            Text::Verify(offset) => {
+                (beside(&path, "verify"), job.verify().map(|verify| verify.excerpt(offset)))
+            }
         };
         let attempts = self.run.retries.made(&id);
         let undoing = matches!(job, Job::Undo(_));
@@ -181,7 +182,12 @@ impl<C: Client> Batch<'_, '_, C> {
 
     /// The server refused what the engine does on its own behalf.
     fn refused(&self, error: ServerError, aftermath: &Aftermath) -> Cause {
-        let doing = if self.creates && !aftermath.tracker { CREATE } else { WRITE };
+        let undoing = matches!(self.jobs.first(), Some(Job::Undo(_)));
+        let doing = match self.creates && !aftermath.tracker {
+            true => CREATE,
+            false if undoing => TAKE_OUT,
+            false => WRITE,
+        };
         Cause::Tracker { doing, error: Box::new(error), remedy: None }
     }
 
@@ -216,7 +222,7 @@ impl<C: Client> Batch<'_, '_, C> {
         message.push(0, Text::Session, &self.settings.restore());
         self.run.session.run(message.sql()).await.ok()?;
         message.clear();
-        verify::push(&mut message, self.committed, job.verify()?, self.run.goal.limits);
+        verify::push(&mut message, self.committed, &job.verify()?, self.run.goal.limits);
         for (place, text) in message.texts() {
             match self.again(text, error).await {
                 Again::Passed => {}

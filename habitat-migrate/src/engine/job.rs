@@ -3,17 +3,18 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use habitat_migrate_catalog::{MigrationId, Settings, TransactionMode, normalise};
+use habitat_migrate_catalog::{MigrationId, Opaque, Placeholders, Settings, TransactionMode};
 
+use super::script::{Filling, Script};
 use crate::history::{Record, State};
-use crate::plan::{Step, Undo};
+use crate::plan::{Step, Undo, UndoText};
 use crate::tracker::{Direction, Mark, Tracker};
 
 /// One migration's turn.
 #[derive(Clone, Debug)]
 pub(super) enum Job<'a> {
     /// It is applied, verified and recorded.
-    Apply(Step<'a>),
+    Apply(Step<'a>, Option<&'a Placeholders>),
     /// Its down script runs, and its record goes.
     Undo(Box<Undo<'a>>),
 }
@@ -25,11 +26,14 @@ pub(super) enum Worker {
     Batch,
     /// Statement by statement, without a transaction.
     Journal,
+    /// A transaction that the client's driver begins, around a function of the program.
+    Code,
 }
 
 impl<'a> Job<'a> {
     pub(super) fn worker(&self) -> Worker {
         match self.settings().transaction {
+            _ if self.function().is_some() => Worker::Code,
             TransactionMode::Wrapped => Worker::Batch,
             TransactionMode::None => Worker::Journal,
         }
@@ -38,21 +42,34 @@ impl<'a> Job<'a> {
     /// Whether it was begun by an earlier run, and its end is not recorded.
     pub(super) fn resumes(&self) -> bool {
         match self {
-            Self::Apply(step) => step.resumes,
+            Self::Apply(step, _) => step.resumes,
             Self::Undo(undo) => undo.resumes,
         }
     }
 
     pub(super) fn direction(&self) -> Direction {
         match self {
-            Self::Apply(_) => Direction::Up,
+            Self::Apply(..) => Direction::Up,
             Self::Undo(_) => Direction::Down,
         }
     }
 
+    /// The function that is called in place of a script.
+    pub(super) fn function(&self) -> Option<Opaque> {
+        match self {
+            Self::Apply(step, _) => step.migration.code().map(|code| code.function),
+            Self::Undo(undo) => undo.function,
+        }
+    }
+
+    /// Whether the migration is taken back.
+    pub(super) fn is_undoing(&self) -> bool {
+        matches!(self, Self::Undo(_))
+    }
+
     pub(super) fn id(&self) -> &MigrationId {
         match self {
-            Self::Apply(step) => step.migration.id(),
+            Self::Apply(step, _) => step.migration.id(),
             Self::Undo(undo) => &undo.id,
         }
     }
@@ -60,31 +77,54 @@ impl<'a> Job<'a> {
     /// The file of the script.
     pub(super) fn path(&self) -> Cow<'_, str> {
         match self {
-            Self::Apply(step) => step.migration.path().into(),
+            Self::Apply(step, _) => step.migration.path().into(),
             Self::Undo(undo) => undo.path.as_str().into(),
         }
     }
 
     /// The script, as it is sent.
-    pub(super) fn script(&self) -> Cow<'_, str> {
+    pub(super) fn script(&self) -> Script<'_> {
         match self {
-            Self::Apply(step) => normalise(step.migration.script()),
-            Self::Undo(undo) => normalise(&undo.script),
+            Self::Apply(step, _) => Script::new(step.migration.script(), self.filling()),
+            Self::Undo(undo) => match &undo.script {
+                UndoText::File { script, .. } => Script::new(script, self.filling()),
+                UndoText::Kept(text) => Script::kept(text),
+            },
+        }
+    }
+
+    fn filling(&self) -> Filling<'_> {
+        match self {
+            Self::Apply(step, values) => {
+                Filling { names: &step.migration.settings().placeholders, values: *values }
+            }
+            Self::Undo(undo) => match &undo.script {
+                UndoText::File { names, values, .. } => Filling { names, values: *values },
+                UndoText::Kept(_) => Filling::NONE,
+            },
         }
     }
 
     /// The way in which the script runs.
     pub(super) fn settings(&self) -> &Settings {
         match self {
-            Self::Apply(step) => step.migration.settings(),
+            Self::Apply(step, _) => step.migration.settings(),
             Self::Undo(undo) => &undo.settings,
         }
     }
 
     /// What must hold before it commits.
-    pub(super) fn verify(&self) -> Option<&'a str> {
+    pub(super) fn verify(&self) -> Option<Script<'_>> {
         match self {
-            Self::Apply(step) => step.migration.verify(),
+            Self::Apply(step, _) => step.migration.verify().map(|text| Script::new(text, self.filling())),
+            Self::Undo(_) => None,
+        }
+    }
+
+    /// The script that takes it back, as it is kept.
+    pub(super) fn down(&self) -> Option<Script<'_>> {
+        match self {
+            Self::Apply(step, _) => step.migration.down().map(|text| Script::new(text, self.filling())),
             Self::Undo(_) => None,
         }
     }
@@ -92,15 +132,18 @@ impl<'a> Job<'a> {
     /// The statement that records that it is done; it fails if its transaction is not the one that it began in.
     pub(super) fn record(&self, tracker: &Tracker) -> String {
         match self {
-            Self::Apply(step) => tracker.record(step, Mark::Applied),
-            Self::Undo(undo) => tracker.forget(&undo.id, "rollback", None),
+            Self::Apply(step, _) => tracker.record(step, self.down().as_deref(), Mark::Applied),
+            Self::Undo(undo) => {
+                let along = undo.along.iter().map(|id| tracker.forget(id, "rollback", None));
+                tracker.forget(&undo.id, "rollback", None) + &along.collect::<String>()
+            }
         }
     }
 
     /// The statement that records that its script has ended its own transaction.
     pub(super) fn interrupted(&self, tracker: &Tracker) -> Option<String> {
         match self {
-            Self::Apply(step) => Some(tracker.record(step, Mark::Interrupted)),
+            Self::Apply(step, _) => Some(tracker.record(step, self.down().as_deref(), Mark::Interrupted)),
             Self::Undo(_) => None,
         }
     }
@@ -109,7 +152,7 @@ impl<'a> Job<'a> {
     pub(super) fn is_done(&self, records: &HashMap<&MigrationId, &Record>) -> bool {
         let record = records.get(self.id());
         match self {
-            Self::Apply(step) => record.is_some_and(|record| {
+            Self::Apply(step, _) => record.is_some_and(|record| {
                 record.state() == State::Applied
                     && (!step.again || record.checksum() == step.migration.checksum().to_string())
             }),

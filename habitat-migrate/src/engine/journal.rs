@@ -6,12 +6,12 @@
 use habitat_migrate_catalog::{Checksum, Unit, Work, units};
 
 use super::job::Job;
+use super::script::Script;
 use super::settings::{Identity, Settings};
 use super::{Outcome, Run, WRITE, is_held};
 use crate::client::{Client, Failure, Reply};
 use crate::error::{Cause, Kept};
 use crate::event::Event;
-use crate::tracker::Mark;
 
 mod check;
 mod failure;
@@ -31,7 +31,7 @@ pub(super) struct Journal<'r, 'a, C: Client> {
 /// One migration's turn.
 struct Turn<'t, 'a> {
     job: &'t Job<'a>,
-    script: &'t str,
+    script: &'t Script<'t>,
     units: Vec<Unit>,
     /// How many are done.
     done: usize,
@@ -48,8 +48,9 @@ impl Turn<'_, '_> {
         Kept { done: self.done, of: self.units.len() }
     }
 
+    /// Of the text in the file, without values of placeholders.
     fn checksum(&self, unit: &Unit) -> Checksum {
-        Checksum::of(&self.script[unit.code()])
+        Checksum::of(self.script.written(unit.code()))
     }
 }
 
@@ -95,7 +96,7 @@ impl<'r, 'a, C: Client> Journal<'r, 'a, C> {
         Ok(Outcome::Done)
     }
 
-    fn turn<'t>(&self, job: &'t Job<'a>, script: &'t str) -> Turn<'t, 'a> {
+    fn turn<'t>(&self, job: &'t Job<'a>, script: &'t Script<'t>) -> Turn<'t, 'a> {
         let settings = job.settings();
         let mut theirs = self.settings.identity();
         if let Some(role) = &settings.role {
@@ -121,10 +122,7 @@ impl<'r, 'a, C: Client> Journal<'r, 'a, C> {
             if !self.journals.table {
                 sql.push_str(&tracker.create_progress());
             }
-            sql.push_str(&match turn.job {
-                Job::Apply(step) => tracker.record(step, Mark::Interrupted),
-                Job::Undo(undo) => tracker.interrupt(&undo.id),
-            });
+            sql.push_str(&turn.job.interrupted(tracker).unwrap_or_else(|| tracker.interrupt(turn.job.id())));
             sql.push_str(&tracker.begin_progress(turn.job.id(), turn.job.direction()));
             sql.push_str("COMMIT;\n");
         }
@@ -282,10 +280,10 @@ impl<'r, 'a, C: Client> Journal<'r, 'a, C> {
 
     /// Runs the verify script, in a transaction that writes nothing.
     async fn verify(&mut self, turn: &Turn<'_, 'a>) -> Result<(), Cause> {
-        let (Job::Apply(step), Some(text)) = (turn.job, turn.job.verify()) else { return Ok(()) };
+        let (Job::Apply(step, _), Some(text)) = (turn.job, turn.job.verify()) else { return Ok(()) };
         // It must not see what the script has set, which no later session has.
         self.own(turn, &self.settings.restore()).await?;
-        let findings = self.run.verify_one(step.migration, text, self.settings.unit).await?;
+        let findings = self.run.verify_one(step.migration, &text, self.settings.unit).await?;
         let Some(first) = findings.first() else { return Ok(()) };
         let detail = format!("verification failed: {}", first.returned());
         let id = turn.job.id().clone();
@@ -298,8 +296,11 @@ impl<'r, 'a, C: Client> Journal<'r, 'a, C> {
     async fn finish(&mut self, turn: &Turn<'_, 'a>, more: bool) -> Result<(), Cause> {
         let tracker = &self.run.goal.tracker;
         let complete = match turn.job {
-            Job::Apply(step) => tracker.complete_progress(step, turn.done),
-            Job::Undo(undo) => tracker.complete_rollback(&undo.id, turn.done),
+            Job::Apply(step, _) => tracker.complete_progress(step, turn.job.down().as_deref(), turn.done),
+            Job::Undo(undo) => {
+                let along = undo.along.iter().map(|id| tracker.forget(id, "rollback", None));
+                tracker.complete_rollback(&undo.id, turn.done) + &along.collect::<String>()
+            }
         };
         let lock = if more { self.run.lock.to_transaction() } else { self.run.lock.release() };
         let sql = format!("{OPEN}{}{complete}COMMIT;\n{lock}", self.settings.restore());
@@ -309,7 +310,7 @@ impl<'r, 'a, C: Client> Journal<'r, 'a, C> {
             self.run.clear().await;
             return Err(Cause::LockLost);
         };
-        self.run.note_done(turn.job, duration);
+        self.run.note_committed(turn.job, duration);
         if !is_held(&reply) {
             self.run.clear().await;
             return Err(Cause::LockLost);

@@ -11,7 +11,7 @@ use crate::client::Client;
 use crate::error::{Cause, Error, Result};
 use crate::event::Event;
 use crate::history::History;
-use crate::plan::{Undo, undo};
+use crate::plan::{Undo, fit, undo};
 use crate::policy::Rollback;
 use crate::report::Report;
 use crate::tracker::{Probe, Tracker};
@@ -79,8 +79,13 @@ impl<'a, C: Client> Run<'a, C> {
             tracing::info!(steps = steps.len(), "rolling back");
             (self.goal.tell)(&Event::Planned { pending: steps.len() });
             let jobs: Vec<Job<'_>> = steps.into_iter().map(|undo| Job::Undo(Box::new(undo))).collect();
-            let prelude =
-                [self.touch(presence), self.lock.to_session(), self.prelude(presence, &history)].concat();
+            let prelude = [
+                self.touch(presence),
+                self.goal.tracker.touch_removal(),
+                self.lock.to_session(),
+                self.prelude(presence, &history),
+            ]
+            .concat();
             match self.carry_out(&jobs, settings, prelude, false).await? {
                 Outcome::Done => return Ok(()),
                 Outcome::Again => {}
@@ -108,7 +113,12 @@ impl<'a, C: Client> Run<'a, C> {
                 return Err(Cause::Unconfirmed { database: name });
             }
         }
-        undo(self.goal.catalog, history, undoing.rollback, undoing.redo).map_err(Cause::Refused)
+        let wish = self.goal.wish;
+        let steps =
+            undo(self.goal.catalog, history, undoing.rollback, undoing.redo, wish).map_err(Cause::Refused)?;
+        let functions = steps.iter().map(|undo| (&undo.id, undo.path.as_str().into(), undo.function));
+        fit(self.session.style(), functions).map_err(Cause::Refused)?;
+        Ok(steps)
     }
 
     /// The name of the database.

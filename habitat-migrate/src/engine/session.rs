@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::client::{Client, Failure, Reply};
+use crate::client::{Call, CallFailure, Client, Failure, Reply};
+use crate::code::Style;
 
 /// Sends messages; when it is dropped midway, it rolls back and gives the lock back.
 pub(super) struct Session<'a, C: Client> {
@@ -36,6 +37,19 @@ impl<'a, C: Client> Session<'a, C> {
     /// What the driver was told when the connection began.
     pub(super) fn hints(&mut self) -> (Option<i32>, bool) {
         (self.client.backend_key(), self.client.names_encoding())
+    }
+
+    /// Calls a function in a transaction of its own; nothing is left behind, whatever comes of it.
+    pub(super) async fn call(&mut self, call: Call<'_>) -> Result<Reply, CallFailure> {
+        self.open = true;
+        let outcome = self.client.call(call).await;
+        self.open = false;
+        outcome
+    }
+
+    /// How functions are written that the client can call.
+    pub(super) fn style(&self) -> Option<Style> {
+        self.client.style()
     }
 
     /// Whether something may be left behind.

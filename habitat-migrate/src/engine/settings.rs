@@ -81,8 +81,16 @@ impl Settings {
     /// <https://www.postgresql.org/docs/current/sql-reset.html>,
     /// <https://www.postgresql.org/docs/current/sql-set-session-authorization.html>
     pub(super) fn restore(&self) -> String {
-        let mut sql =
-            format!("{}SET SESSION AUTHORIZATION {};\nRESET ALL;\n", self.cleaning, Ident(&self.login));
+        self.restored(&self.cleaning)
+    }
+
+    /// The same, but for prepared statements: behind a function of the program they are its driver's, which goes on to use them.
+    pub(super) fn restore_but_statements(&self) -> String {
+        self.restored(&self.cleaning.replace(DEALLOCATE, ""))
+    }
+
+    fn restored(&self, cleaning: &str) -> String {
+        let mut sql = format!("{}SET SESSION AUTHORIZATION {};\nRESET ALL;\n", cleaning, Ident(&self.login));
         for (name, value) in &self.changed {
             let (name, value) = (Literal(name), Literal(value));
             let _ = writeln!(sql, "SELECT pg_catalog.set_config({name}, {value}, false);");
@@ -165,6 +173,9 @@ impl Limits {
     }
 }
 
+/// Takes prepared statements away.
+const DEALLOCATE: &str = "DEALLOCATE ALL;\n";
+
 /// What a script may leave in the session: the statement that takes it all away, and the query that tells whether the
 /// caller has some, too. Where it has, nothing is taken away.
 const CLEANING: [(&str, &str); 4] = [
@@ -172,7 +183,7 @@ const CLEANING: [(&str, &str); 4] = [
         "DISCARD TEMP;\n",
         "SELECT FROM pg_catalog.pg_class AS c WHERE c.relnamespace OPERATOR(pg_catalog.=) pg_catalog.pg_my_temp_schema()",
     ),
-    ("DEALLOCATE ALL;\n", "SELECT FROM pg_catalog.pg_prepared_statements"),
+    (DEALLOCATE, "SELECT FROM pg_catalog.pg_prepared_statements"),
     ("CLOSE ALL;\n", "SELECT FROM pg_catalog.pg_cursors AS c WHERE c.is_holdable"),
     ("UNLISTEN *;\n", "SELECT FROM pg_catalog.pg_listening_channels()"),
 ];

@@ -1,6 +1,6 @@
 //! Finds out why a statement about the tracker failed.
 
-use super::{Run, WRITE};
+use super::{Run, TAKE_OUT, WRITE};
 use crate::client::{Client, Failure, ServerError};
 use crate::error::Cause;
 use crate::tracker::{COLUMNS, Rights};
@@ -45,7 +45,10 @@ impl<C: Client> Run<'_, C> {
     /// The statements that give this login the rights that it lacks.
     pub(super) async fn remedy(&mut self, doing: &str, error: &ServerError) -> Option<String> {
         let grants = match error.code.as_str() {
-            "42501" => self.rights().await?.grants(&self.goal.tracker, doing == WRITE),
+            "42501" => {
+                let rights = self.rights().await?;
+                rights.grants(&self.goal.tracker, [WRITE, TAKE_OUT].contains(&doing), doing == TAKE_OUT)
+            }
             _ => return None,
         };
         (!grants.is_empty()).then(|| format!("as the owner or an administrator, run:\n{}", grants.join(" ")))

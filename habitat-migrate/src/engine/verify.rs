@@ -1,8 +1,9 @@
 //! Verify scripts: run before a migration commits, and on demand.
 
-use habitat_migrate_catalog::{Excerpt, Migration, Settings, normalise, statements};
+use habitat_migrate_catalog::{Migration, Settings, statements};
 
 use super::message::{Message, Place, Text, Unit};
+use super::script::{Filling, Script};
 use super::settings::Limits;
 use super::{Goal, Run};
 use crate::client::{Client, Failure, Reply, ServerError};
@@ -28,7 +29,9 @@ impl<'a, C: Client> Run<'a, C> {
         for migration in self.goal.catalog.migrations() {
             let Some(text) = migration.verify() else { continue };
             if history.get(migration.id()).is_some_and(|record| record.state() == State::Applied) {
-                findings.extend(self.verify_one(migration, text, unit).await?);
+                let filling =
+                    Filling { names: &migration.settings().placeholders, values: self.goal.wish.values };
+                findings.extend(self.verify_one(migration, &Script::new(text, filling), unit).await?);
             }
         }
         Ok(findings)
@@ -52,7 +55,7 @@ impl<'a, C: Client> Run<'a, C> {
     pub(super) async fn verify_one(
         &mut self,
         migration: &Migration,
-        text: &str,
+        text: &Script<'_>,
         unit: Unit,
     ) -> std::result::Result<Vec<Finding>, Cause> {
         let mut message = Message::default();
@@ -60,7 +63,7 @@ impl<'a, C: Client> Run<'a, C> {
         push(&mut message, 0, text, self.goal.limits);
         message.push(0, Text::Engine, "ROLLBACK;\n");
         let failure = match self.session.finish(message.sql()).await {
-            Ok(reply) => return Ok(findings(&reply, migration)),
+            Ok(reply) => return Ok(findings(&reply, migration, text)),
             Err(failure) => failure,
         };
         let (error, completed) = match failure {
@@ -76,7 +79,7 @@ impl<'a, C: Client> Run<'a, C> {
             Some(Place { text: Text::Verify(offset), .. }) => offset,
             _ => 0,
         };
-        Ok(vec![finding(migration, &normalise(text), place, error.to_string())])
+        Ok(vec![finding(migration, text, place, error.to_string())])
     }
 
     /// Finds the statement that failed, for a client that does not tell.
@@ -106,7 +109,7 @@ const UNIT: &str = "SELECT 'ascii' AS \"habitat-migrate\" \
 ///
 /// It runs in a subtransaction that takes no writes and is rolled back, so that it is the same before the commit as on demand, and leaves
 /// neither a row nor a setting. <https://www.postgresql.org/docs/current/sql-set-transaction.html>
-pub(super) fn push(message: &mut Message, step: usize, verify: &str, limits: Limits) {
+pub(super) fn push(message: &mut Message, step: usize, verify: &Script<'_>, limits: Limits) {
     let settings = Settings::of_script(verify);
     let mut sql = String::from("SAVEPOINT \"habitat-migrate\";\nSET LOCAL transaction_read_only = on;\n");
     sql.push_str(&limits.timeouts(&settings));
@@ -114,9 +117,7 @@ pub(super) fn push(message: &mut Message, step: usize, verify: &str, limits: Lim
     if let Some(role) = settings.verify_as.as_ref().or(settings.role.as_ref()) {
         message.push(step, Text::Migration, &format!("SET LOCAL ROLE {};\n", Ident(role)));
     }
-    let verify = normalise(verify);
-    for statement in statements(&verify).unwrap_or_default().iter().filter(|statement| !statement.is_empty())
-    {
+    for statement in statements(verify).unwrap_or_default().iter().filter(|statement| !statement.is_empty()) {
         let start = statement.code().start;
         message.push(step, Text::Engine, &Reply::watch(start));
         message.push(step, Text::Verify(start), &verify[start..statement.range().end]);
@@ -127,15 +128,13 @@ pub(super) fn push(message: &mut Message, step: usize, verify: &str, limits: Lim
 }
 
 /// What did not prove what it is there to prove.
-pub(super) fn findings(reply: &Reply, migration: &Migration) -> Vec<Finding> {
-    let Some(verify) = migration.verify() else { return Vec::new() };
-    let verify = normalise(verify);
+pub(super) fn findings(reply: &Reply, migration: &Migration, verify: &Script<'_>) -> Vec<Finding> {
     let disproved = reply.watched().filter_map(|watched| Some((watched.place, watched.disproof()?)));
-    disproved.map(|(place, returned)| finding(migration, &verify, place, returned)).collect()
+    disproved.map(|(place, returned)| finding(migration, verify, place, returned)).collect()
 }
 
 /// A finding about the statement that begins at `place`.
-fn finding(migration: &Migration, verify: &str, place: usize, returned: String) -> Finding {
+fn finding(migration: &Migration, verify: &Script<'_>, place: usize, returned: String) -> Finding {
     let statement = statements(verify)
         .unwrap_or_default()
         .into_iter()
@@ -143,11 +142,11 @@ fn finding(migration: &Migration, verify: &str, place: usize, returned: String) 
     Finding {
         migration: migration.id().clone(),
         path: beside(migration.path(), "verify"),
-        place: Excerpt::at(verify, place),
+        place: verify.excerpt(place),
         statement: statement
-            .map(|s| verify[s.code()].trim_end_matches(';').trim_end().to_owned())
+            .map(|s| verify.written(s.code()).trim_end_matches(';').trim_end().to_owned())
             .unwrap_or_default(),
-        returned,
+        returned: verify.conceal(&returned),
     }
 }
 

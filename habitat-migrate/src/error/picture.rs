@@ -31,6 +31,16 @@ impl fmt::Debug for Error {
                     notes.note("in the way", &blocker.to_string())?;
                 }
             }
+            Cause::Function(failed) => {
+                write!(notes.f, "\n --> {}", failed.path)?;
+                for (n, words) in failed.words().iter().enumerate() {
+                    notes.note(if n == 0 { "error" } else { "because" }, words)?;
+                }
+                if let Some(error) = &failed.server {
+                    notes.note("server", &error.to_string())?;
+                    notes.server(error)?;
+                }
+            }
             Cause::Unverified { findings, .. } => {
                 for finding in findings {
                     notes.picture(&finding.path, &finding.place, &finding.returned)?;
@@ -64,6 +74,11 @@ impl fmt::Debug for Error {
             }
             #[cfg(feature = "tokio-postgres")]
             Cause::Connect(error) => notes.note("because", &error.to_string())?,
+            #[cfg(feature = "adopt")]
+            Cause::Adopt(error) => {
+                notes.note("because", &error.to_string())?;
+                error.notes().iter().try_for_each(|(name, text)| notes.note(name, text))?;
+            }
             _ => {}
         }
         let applied: Vec<String> = self.0.report.applied().iter().map(|a| a.id().to_string()).collect();

@@ -6,7 +6,7 @@ use habitat_migrate_catalog::{
     Catalog, Compatibility, Kind, Migration, MigrationId, TransactionMode, Version,
 };
 
-use super::Refusal;
+use super::{Refusal, replaced};
 use crate::history::{History, Record, State};
 use crate::policy::{Changed, Missing, NewerDatabase, Policy};
 
@@ -25,6 +25,7 @@ pub(super) fn compare(
         *version = (*version).max(migration.version());
     }
     let settled = settled(catalog, history);
+    let replaced: HashSet<MigrationId> = catalog.migrations().iter().flat_map(replaced).collect();
     let mut newer = Vec::new();
     for record in history.records() {
         let id = record.id();
@@ -36,6 +37,10 @@ pub(super) fn compare(
         }
         if record.state() == State::Interrupted {
             refusals.push(Refusal::Interrupted { migration: id.clone() });
+        }
+        // Another migration stands for it, or will.
+        if record.state() == State::Replaced || replaced.contains(id) {
+            continue;
         }
         match known.get(id) {
             // It runs again.
@@ -53,7 +58,10 @@ pub(super) fn compare(
             Some(_) => {}
             // It repeats, or only some environments have it: no later one was built on it.
             None if record.ordinal.is_none() => {}
-            None if id.version() > *last || settled.contains(id.context()) => {
+            None if id.version() > *last
+                || settled.contains(id.context())
+                || may_stand_for(history, record).any(|id| known.contains_key(id)) =>
+            {
                 newer.push(id.clone());
                 if record.compatibility() == Compatibility::Breaking {
                     refusals.push(Refusal::Breaking { migration: id.clone() });
@@ -68,6 +76,11 @@ pub(super) fn compare(
         }
     }
     newer
+}
+
+/// What the database has from newer programs, whatever the policy says of it.
+pub(crate) fn newer(catalog: &Catalog, history: &History) -> Vec<MigrationId> {
+    compare(catalog, history, Policy::default(), &mut Vec::new())
 }
 
 /// The contexts whose first records are exactly the catalog's migrations: all others came later, from newer
@@ -93,8 +106,25 @@ pub(super) fn is_to_resume(migration: &Migration, record: &Record) -> bool {
     record.state() == State::Interrupted && migration.settings().transaction == TransactionMode::None
 }
 
+/// The migrations for which a record may stand: a program that has these and not the record is older than it.
+pub(super) fn may_stand_for<'h>(
+    history: &'h History,
+    record: &'h Record,
+) -> impl Iterator<Item = &'h MigrationId> {
+    fn number(record: &Record) -> (usize, &str) {
+        let number = record.id().version().number();
+        (number.len(), number)
+    }
+    let is_below = move |other: &&Record| {
+        other.state() == State::Replaced
+            && other.id().context() == record.id().context()
+            && number(other) <= number(record)
+    };
+    history.records().iter().filter(is_below).map(Record::id)
+}
+
 /// Whether the applied text is the migration's text, or an earlier one that it accepts.
-pub(super) fn is_same(migration: &Migration, recorded: &str) -> bool {
+pub(crate) fn is_same(migration: &Migration, recorded: &str) -> bool {
     let accepted = migration.settings().accepts.iter();
     accepted.chain([&migration.checksum()]).any(|checksum| checksum.to_string() == recorded)
 }

@@ -34,6 +34,12 @@ impl fmt::Display for Refusals {
 
 impl std::error::Error for Refusals {}
 
+impl From<Refusal> for Refusals {
+    fn from(reason: Refusal) -> Self {
+        Self(vec![reason])
+    }
+}
+
 /// One reason why a plan may not be carried out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -79,7 +85,7 @@ pub enum Refusal {
         required: MigrationId,
     },
     /// A migration began and its end is not recorded: its script ended the transaction that it ran in, or it runs without one and this
-    /// program does not know how far it came.
+    /// program cannot go on with it.
     Interrupted {
         /// Which one.
         migration: MigrationId,
@@ -121,7 +127,36 @@ pub enum Refusal {
         /// The server's major version.
         server: u32,
     },
-    /// A migration that is to be applied again is not in the catalog.
+    /// A placeholder has no value, or one that does not fit.
+    Placeholder {
+        /// The file, with line and column.
+        path: String,
+        /// What is wrong.
+        what: String,
+    },
+    /// A migration is recorded already.
+    Recorded {
+        /// Which one.
+        migration: MigrationId,
+    },
+    /// A migration is not recorded.
+    NotRecorded {
+        /// Which one.
+        migration: MigrationId,
+    },
+    /// A migration is recorded with the very text that is to be accepted.
+    Unchanged {
+        /// Which one.
+        migration: MigrationId,
+    },
+    /// Only a part of what a migration stands for is applied.
+    PartlyReplaced {
+        /// The migration that stands for others.
+        migration: MigrationId,
+        /// What is not applied of these.
+        lacking: Vec<MigrationId>,
+    },
+    /// A migration is not in the catalog.
     Unknown {
         /// Which one.
         migration: MigrationId,
@@ -137,6 +172,15 @@ pub enum Refusal {
     NoSuchTarget {
         /// Which one.
         target: MigrationId,
+    },
+    /// The migration is a function for another kind of client.
+    OtherClient {
+        /// Which one.
+        migration: MigrationId,
+        /// Where the function is.
+        path: String,
+        /// The client that can call it.
+        wants: &'static str,
     },
     /// The migration uses something that this version of the library does not do yet.
     Unsupported {
@@ -166,8 +210,9 @@ impl Refusal {
             Self::Newer { .. } | Self::Breaking { .. } => "deploy a program that has this migration",
             Self::Requires { .. } => "let the program that owns the required migration migrate first",
             Self::Interrupted { .. } => {
-                "if it runs without a transaction, migrate with the program that began it; else find out by hand how far \
-                 it came, complete it or undo it, and delete its row or set its state to 'applied'"
+                "if it runs without a transaction, migrate with the program that began it; if its down script does, roll it \
+                 back again; else find out by hand how far it came, complete it or undo it, and delete its row or set its \
+                 state to 'applied'"
             }
             Self::Rewritten { .. } => {
                 "restore the statements that are done; what is to be different goes behind them, or into a new migration"
@@ -175,16 +220,30 @@ impl Refusal {
             Self::HalfApplied { .. } => "migrate: it goes on where it stopped; then roll it back",
             Self::HalfUndone { .. } => "roll it back: that goes on where it stopped; then migrate",
             Self::NoDown { known: true, .. } => {
-                "write its `.down.sql`, or stop in front of it with `Rollback::To`"
+                "write its `.down.sql`, for a function `down = …`, or stop in front of it with `Rollback::To`"
             }
             Self::NoDown { known: false, .. } => "roll back with the program that applied it",
             Self::Lacking { .. } => "install it on the server, or use a server that has it; nothing has run",
-            Self::Unknown { .. } => "roll it back without applying it again, or use the program that has it",
+            Self::Unknown { .. } => "use the program that has it; versions are written as `plan` lists them",
+            Self::Placeholder { .. } => "give its value with `Migrator::placeholder`",
+            Self::Recorded { .. } => {
+                "a baseline is for a database without a history, and one record is enough"
+            }
+            Self::NotRecorded { .. } => "look it up in the history: versions are written as they stand there",
+            Self::Unchanged { .. } => {
+                "there is nothing to accept: the next run of `migrate` finds it as it is"
+            }
+            Self::PartlyReplaced { .. } => "migrate with the last program that has the replaced ones first",
             Self::Environment { .. } => {
                 "connect to the database that was meant; what a database is recorded to be is only changed on purpose, with \
                  `Migrator::set_environment`"
             }
             Self::NoSuchTarget { .. } => "name a migration as `context:version`, the way `plan` lists them",
+            Self::OtherClient { wants, .. } => {
+                return format!(
+                    "migrate with a `{wants}`, or write the function for the client that there is"
+                );
+            }
             Self::Unsupported { .. } => "it was refused before anything ran; remove it for now",
         };
         advice.to_owned()
@@ -221,7 +280,7 @@ impl fmt::Display for Refusal {
             Self::Interrupted { migration } => {
                 write!(
                     f,
-                    "{migration} began and its end is not recorded: its script ended its own transaction, or another program runs it"
+                    "{migration} began and its end is not recorded: its script ended its own transaction, or it is half done without one"
                 )
             }
             Self::Rewritten { migration, path, statement, location: (line, column) } => {
@@ -238,13 +297,28 @@ impl fmt::Display for Refusal {
             Self::Lacking { migration, need, server } => {
                 write!(f, "{migration} needs {need}, and the server (PostgreSQL {server}) has it not")
             }
-            Self::Unknown { migration } => {
-                write!(f, "{migration} is not in this program, which could not apply it again")
+            Self::Unknown { migration } => write!(f, "{migration} is not in this program"),
+            Self::Placeholder { path, what } => write!(f, "{path}: {what}"),
+            Self::Recorded { migration } => write!(f, "{migration} is recorded already"),
+            Self::NotRecorded { migration } => write!(f, "{migration} is not recorded"),
+            Self::Unchanged { migration } => {
+                write!(f, "{migration} is recorded with the text that this program has")
+            }
+            Self::PartlyReplaced { migration, lacking } => {
+                let names: Vec<String> = lacking.iter().map(ToString::to_string).collect();
+                write!(
+                    f,
+                    "{migration} stands for migrations of which some are not applied: {}",
+                    names.join(", ")
+                )
             }
             Self::Environment { recorded, said } => {
                 write!(f, "the database is recorded as {recorded:?}, and this run is for {said:?}")
             }
             Self::NoSuchTarget { target } => write!(f, "there is no migration {target} to stop at"),
+            Self::OtherClient { migration, path, wants } => {
+                write!(f, "{migration} is a function for a `{wants}` ({path})")
+            }
             Self::Unsupported { path, what } => {
                 write!(f, "{path} {what}, which this version of habitat-migrate does not support yet")
             }

@@ -4,7 +4,7 @@
 
 use habitat_migrate_catalog::{Checksum, Compatibility, MigrationId, Version};
 
-use super::record::{LIBRARY, kept_down};
+use super::record::{CHAINED, LIBRARY};
 use super::{Tracker, micros};
 use crate::client::Reply;
 use crate::plan::Step;
@@ -169,16 +169,16 @@ impl Tracker {
     }
 
     /// Records that a migration is applied, all of whose statements are done, logs it, and returns it.
-    pub(crate) fn complete_progress(&self, step: &Step<'_>, done: usize) -> String {
+    pub(crate) fn complete_progress(&self, step: &Step<'_>, down: Option<&str>, done: usize) -> String {
         let migration = step.migration;
         let id = migration.id();
         let digest = step.link.as_ref().map_or("NULL".to_owned(), |link| format!("'{}'", link.digest));
-        let down = kept_down(migration).map_or("NULL".to_owned(), |down| Literal(&down).to_string());
+        let down = down.map_or("NULL".to_owned(), |down| Literal(down).to_string());
         format!(
             "WITH gone AS (DELETE FROM {progress} AS p WHERE {is_of} AND {is_at} RETURNING p.context, p.version, p.spent), \
              done AS (UPDATE {table} AS m SET state = 'applied', description = {description}, checksum = '{checksum}', \
              breaking = {breaking}, digest = {digest}, down = {down}, deployed_at = pg_catalog.clock_timestamp(), \
-             deployed_by = SESSION_USER, execution_time = g.spent FROM gone AS g \
+             deployed_by = SESSION_USER, execution_time = g.spent, {CHAINED} FROM gone AS g \
              WHERE m.context OPERATOR(pg_catalog.=) g.context AND m.version OPERATOR(pg_catalog.=) g.version RETURNING m.*), \
              logged AS (INSERT INTO {log} (logged_at, event, context, version, checksum, execution_time, library) \
              SELECT d.deployed_at, 'apply', d.context, d.version, d.checksum, d.execution_time, '{LIBRARY}' FROM done AS d) \

@@ -1,12 +1,10 @@
 //! The statements that write: records, and the log.
 
-use std::borrow::Cow;
-
-use habitat_migrate_catalog::{Compatibility, Migration, MigrationId, TransactionMode};
+use habitat_migrate_catalog::{Compatibility, MigrationId};
 
 use super::format::FORMAT;
 use super::{Tracker, micros};
-use crate::plan::{ALONE, Step};
+use crate::plan::Step;
 use crate::sql::Literal;
 
 /// How a record is written.
@@ -19,15 +17,26 @@ pub(crate) enum Mark {
 }
 
 impl Tracker {
-    /// Records a migration. Whoever comes second fails on a unique key.
+    /// Records a migration, with the script that takes it back. Whoever comes second fails on a unique key.
     ///
-    /// It is one INSERT of a row and no more, since that is most of what a small migration costs besides itself: how long it took,
-    /// and its row in the log, come with [`Tracker::settle`].
+    /// It is one INSERT of a row and no more, since that is most of what a small migration costs besides itself: how long it took, the
+    /// reference to the row before it, and its row in the log come with [`Tracker::settle`].
     ///
     /// The engine's transactions are DEFERRABLE, which means nothing at their level of isolation; a transaction that a script begins
     /// is not, so that `ENDED`, which is no number, is what the server complains about.
     /// <https://www.postgresql.org/docs/current/sql-set-transaction.html>
-    pub(crate) fn record(&self, step: &Step<'_>, mark: Mark) -> String {
+    pub(crate) fn record(&self, step: &Step<'_>, down: Option<&str>, mark: Mark) -> String {
+        self.insert(step, down, mark, None)
+    }
+
+    /// [`Tracker::record`], at another place in the order of time than the last one.
+    pub(super) fn insert(
+        &self,
+        step: &Step<'_>,
+        down: Option<&str>,
+        mark: Mark,
+        time: Option<&str>,
+    ) -> String {
         let migration = step.migration;
         let state = match mark {
             Mark::Interrupted => "'interrupted'".to_owned(),
@@ -36,19 +45,19 @@ impl Tracker {
                  OPERATOR(pg_catalog.=) 'on' THEN '7' ELSE '{ENDED}' END::pg_catalog.int4)"
             ),
         };
-        let (ordinal, follows, digest) = match &step.link {
-            None => ("NULL".to_owned(), "NULL".to_owned(), "NULL".to_owned()),
-            Some(link) => {
-                let follows =
-                    if link.ordinal > 1 { (link.ordinal - 1).to_string() } else { "NULL".to_owned() };
-                (link.ordinal.to_string(), follows, format!("'{}'", link.digest))
-            }
+        let (ordinal, digest) = match &step.link {
+            None => ("NULL".to_owned(), "NULL".to_owned()),
+            Some(link) => (link.ordinal.to_string(), format!("'{}'", link.digest)),
         };
-        let down = kept_down(migration).map_or("NULL".to_owned(), |down| Literal(&down).to_string());
+        let down = down.map_or("NULL".to_owned(), |down| Literal(down).to_string());
+        let (column, overriding, time) = match time {
+            None => ("", "", String::new()),
+            Some(time) => (", run_order", " OVERRIDING SYSTEM VALUE", format!(", {time}")),
+        };
         let insert = format!(
             "INSERT INTO {table} (version, description, context, deployed_at, deployed_by, state, checksum, breaking, \
-             ordinal, follows, digest, down) VALUES ({version}, {description}, {context}, pg_catalog.clock_timestamp(), \
-             SESSION_USER, {state}, '{checksum}', {breaking}, {ordinal}, {follows}, {digest}, {down})",
+             ordinal, digest, down{column}){overriding} VALUES ({version}, {description}, {context}, pg_catalog.clock_timestamp(), \
+             SESSION_USER, {state}, '{checksum}', {breaking}, {ordinal}, {digest}, {down}{time})",
             table = self.table,
             version = Literal(migration.version().as_str()),
             description = Literal(migration.description()),
@@ -66,7 +75,7 @@ impl Tracker {
                run_order = DEFAULT;\n"
     }
 
-    /// Completes the records that lack their times, logs them, and returns them; the last statement before a message's last COMMIT.
+    /// Completes the records that lack their times, chains and logs them, and returns them; the last statement before a message's last COMMIT.
     ///
     /// A migration took as long as it was from the one before, or from `since`, an expression, to its record. One that an earlier
     /// run recorded and did not come to settle, since its process was killed in between, is logged now, its time unknown.
@@ -78,7 +87,8 @@ impl Tracker {
              COALESCE(pg_catalog.lag(m.deployed_at) OVER (ORDER BY m.run_order), s.since) ELSE pg_catalog.make_interval() END AS took \
              FROM {table} AS m CROSS JOIN (SELECT {since} AS since OFFSET 0) AS s \
              WHERE m.deployed_at OPERATOR(pg_catalog.>=) s.since OR m.execution_time IS NULL), \
-             settled AS (UPDATE {table} AS m SET execution_time = GREATEST(t.took, pg_catalog.make_interval()) FROM timed AS t \
+             settled AS (UPDATE {table} AS m SET execution_time = GREATEST(t.took, pg_catalog.make_interval()), \
+             {CHAINED} FROM timed AS t \
              WHERE t.fresh AND m.execution_time IS NULL AND m.context OPERATOR(pg_catalog.=) t.context \
              AND m.version OPERATOR(pg_catalog.=) t.version RETURNING m.*), \
              logged AS (INSERT INTO {log} (logged_at, event, context, version, checksum, execution_time, library) \
@@ -91,6 +101,18 @@ impl Tracker {
         )
     }
 
+    /// Selects a row if a migration is still to be applied, or to be taken back.
+    pub(crate) fn still_to_do(&self, id: &MigrationId, undoing: bool) -> String {
+        format!(
+            "SELECT 'still to do' AS \"habitat-migrate\" WHERE {not} EXISTS (SELECT FROM {table} AS m \
+             WHERE m.context OPERATOR(pg_catalog.=) {context} AND m.version OPERATOR(pg_catalog.=) {version});\n",
+            not = if undoing { "" } else { "NOT" },
+            table = self.table,
+            context = Literal(id.context()),
+            version = Literal(id.version().as_str()),
+        )
+    }
+
     /// Writes nothing; it fails where this login may not write.
     pub(crate) fn touch(&self) -> String {
         let (table, log) = (&self.table, &self.log);
@@ -99,6 +121,11 @@ impl Tracker {
              INSERT INTO {table} (version, description, context, state, checksum) SELECT '', '', '', '', '' WHERE false;\n\
              INSERT INTO {log} (event, library) SELECT '', '' WHERE false;\n"
         )
+    }
+
+    /// Removes nothing; it fails where this login may not take records out.
+    pub(crate) fn touch_removal(&self) -> String {
+        format!("DELETE FROM {} WHERE false;\n", self.table)
     }
 
     /// When the message arrived, or when the tracker was created behind that, as an expression.
@@ -153,16 +180,11 @@ impl Tracker {
     }
 }
 
-/// The down script as it is kept: with the line by which its migration speaks for the way in which it runs.
-pub(super) fn kept_down(migration: &Migration) -> Option<Cow<'_, str>> {
-    let down = migration.down()?;
-    Some(match migration.settings().transaction {
-        TransactionMode::Wrapped => down.into(),
-        TransactionMode::None => format!("{ALONE}{}", down.trim_start_matches('\u{feff}')).into(),
-    })
-}
-
 /// What the server complains about when a script has ended the transaction that it ran in.
 pub(crate) const ENDED: &str = "the script ended its own transaction";
+
+/// A record's reference to the one before it: what stands in between cannot go unnoticed.
+pub(super) const CHAINED: &str = "follows = CASE WHEN m.ordinal OPERATOR(pg_catalog.>) 1 \
+    THEN m.ordinal OPERATOR(pg_catalog.-) 1 END";
 
 pub(super) const LIBRARY: &str = concat!("habitat-migrate ", env!("CARGO_PKG_VERSION"));

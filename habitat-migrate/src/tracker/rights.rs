@@ -15,6 +15,8 @@ pub(crate) struct Rights {
     select: bool,
     write: bool,
     log: bool,
+    delete: bool,
+    environments: bool,
 }
 
 impl Rights {
@@ -29,11 +31,13 @@ impl Rights {
             select: row.is_true(6),
             write: row.is_true(7),
             log: row.is_true(8),
+            delete: row.is_true(9),
+            environments: row.is_true(10),
         }
     }
 
     /// The statements that give what is lacking: to create the tracker, to read it, or to write to it as well.
-    pub(crate) fn grants(&self, tracker: &Tracker, write: bool) -> Vec<String> {
+    pub(crate) fn grants(&self, tracker: &Tracker, write: bool, delete: bool) -> Vec<String> {
         let login = Ident(&self.login);
         let (schema, table, log) = (Ident(&tracker.schema), &tracker.table, &tracker.log);
         if !self.schema {
@@ -53,8 +57,14 @@ impl Rights {
         } else if !self.select {
             grants.push(format!("GRANT SELECT ON {table} TO {login};"));
         }
+        if delete && !self.delete {
+            grants.push(format!("GRANT DELETE ON {table} TO {login};"));
+        }
         if write && !self.log {
             grants.push(format!("GRANT SELECT, INSERT ON {log} TO {login};"));
+        }
+        if !self.environments {
+            grants.push(format!("GRANT SELECT ON {} TO {login};", tracker.environments));
         }
         grants
     }
@@ -71,13 +81,16 @@ impl Tracker {
                  AND c.relname OPERATOR(pg_catalog.=) '{name}')"
             )
         };
-        let (migrations, log) = (table("schema_migrations"), table("schema_migrations_log"));
+        let [migrations, log, environments] =
+            ["schema_migrations", "schema_migrations_log", "schema_migrations_environment"].map(table);
         format!(
             "SELECT 'rights' AS \"habitat-migrate\", CURRENT_USER, d.datname, n.oid IS NOT NULL, {migrations} IS NOT NULL, \
              pg_catalog.has_schema_privilege(n.oid, 'USAGE'), \
              pg_catalog.has_table_privilege({migrations}, 'SELECT'), \
              pg_catalog.has_table_privilege({migrations}, 'INSERT') AND pg_catalog.has_table_privilege({migrations}, 'UPDATE'), \
-             pg_catalog.has_table_privilege({log}, 'SELECT') AND pg_catalog.has_table_privilege({log}, 'INSERT') \
+             pg_catalog.has_table_privilege({log}, 'SELECT') AND pg_catalog.has_table_privilege({log}, 'INSERT'), \
+             pg_catalog.has_table_privilege({migrations}, 'DELETE'), \
+             COALESCE(pg_catalog.has_table_privilege({environments}, 'SELECT'), true) \
              FROM pg_catalog.pg_database AS d LEFT JOIN pg_catalog.pg_namespace AS n \
              ON n.nspname OPERATOR(pg_catalog.=) {schema} \
              WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database();\n",

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use habitat_migrate_catalog::{Checksum, Location, MigrationId, Unit, units};
+use habitat_migrate_catalog::{Checksum, MigrationId, Unit, units};
 
 use super::super::job::{Job, Worker};
 use super::super::{READ, Run};
@@ -123,11 +123,11 @@ fn refusal(job: &Job<'_>, journals: &Journals) -> Option<Refusal> {
         (Direction::Down, Direction::Up) => return Some(Refusal::HalfUndone { migration }),
         _ => {}
     }
-    let is_same = |unit: &Unit, done: &String| Checksum::of(&script[unit.code()]).to_string() == *done;
+    let is_same = |unit: &Unit, done: &String| Checksum::of(script.written(unit.code())).to_string() == *done;
     let changed = (0..progress.done.len())
         .find(|n| !units.get(*n).is_some_and(|unit| is_same(unit, &progress.done[*n])))?;
     let offset = units.get(changed).map_or(script.len(), |unit| unit.code().start);
-    let location = Location::at(&script, offset);
+    let location = script.excerpt(offset).location();
     let location = (location.line(), location.column());
     Some(Refusal::Rewritten { migration, path: job.path().into_owned(), statement: changed + 1, location })
 }

@@ -1,7 +1,5 @@
 //! What a failure in the middle of a journal means.
 
-use habitat_migrate_catalog::Excerpt;
-
 use super::super::message::{Message, Text};
 use super::super::{Outcome, WRITE, blockers};
 use super::{Journal, Turn};
@@ -93,10 +91,11 @@ impl<'a, C: Client> Journal<'_, 'a, C> {
         blockers: Vec<Blocker>,
     ) -> Cause {
         self.run.clear().await;
+        let error = turn.script.conceal_error(&error);
         let id = turn.job.id().clone();
         let note = self.run.goal.tracker.log("failure", &id, &error.to_string());
         self.run.note(&note).await;
-        let place = offset.map(|offset| Excerpt::at(turn.script, self.place(turn, offset, &error)));
+        let place = offset.map(|offset| turn.script.excerpt(self.place(turn, offset, &error)));
         Cause::Migration(Box::new(Failed {
             attempts: self.run.retries.made(&id),
             undoing: matches!(turn.job, super::Job::Undo(_)),

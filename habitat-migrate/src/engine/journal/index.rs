@@ -1,6 +1,6 @@
 //! Invalid indexes, which a statement that works concurrently leaves where it fails: finds them, and takes them away.
 
-use habitat_migrate_catalog::{Excerpt, Unit, Work};
+use habitat_migrate_catalog::{Unit, Work};
 
 use super::{Journal, Turn};
 use crate::client::Client;
@@ -74,7 +74,7 @@ impl<'a, C: Client> Journal<'_, 'a, C> {
         let invalid = InvalidIndex {
             id: turn.job.id().clone(),
             path: turn.job.path().into_owned(),
-            place: Excerpt::at(turn.script, unit.code().start),
+            place: turn.script.excerpt(unit.code().start),
             index: name_of(index),
             is_new: index.is_new,
             kept: turn.kept(),

@@ -1,0 +1,333 @@
+//! What a [`Migrator`] does with a database.
+
+use habitat_migrate_catalog::MigrationId;
+use tracing::Instrument as _;
+
+use super::Migrator;
+use crate::client::Client;
+#[cfg(feature = "tokio-postgres")]
+use crate::client::Work;
+#[cfg(feature = "tokio-postgres")]
+use crate::connect::{ConnectError, Connector};
+use crate::engine::{self, Undoing};
+#[cfg(feature = "tokio-postgres")]
+use crate::error::ErrorKind;
+use crate::error::{Cause, Error, Result};
+#[cfg(feature = "tokio-postgres")]
+use crate::event::Event;
+use crate::finding::Finding;
+use crate::history::History;
+use crate::plan::{self, Plan, Repair, fit};
+use crate::policy::Rollback;
+use crate::report::Report;
+use crate::status::Status;
+
+impl Migrator {
+    /// Applies everything that is pending: returns a [`Report`] for a `postgres::Client`, a future of one for a `tokio_postgres::Client`.
+    ///
+    /// Nothing to do costs one round trip, and needs no right but SELECT on the tracker; two, where a policy or
+    /// `accepts` lets a difference pass. Each migration commits together with its record, or leaves nothing. Any
+    /// number of processes may do this at once.
+    ///
+    /// What scripts leave in the session is undone, and what the caller had set comes back, apart from
+    /// settings with a dot in their name (`app.tenant`), which the server does not list: set those afterwards.
+    ///
+    /// # Errors
+    ///
+    /// See [`ErrorKind`](crate::ErrorKind). What was applied before the error stays, and is in [`Error::report`].
+    ///
+    /// # Cancellation
+    ///
+    /// The future may be dropped at any time. The message that is under way is completed by the server or
+    /// rolled back; the lock is given back and no transaction stays open.
+    ///
+    /// # Panics
+    ///
+    /// With `tokio-postgres`, while waiting for another process, on a runtime without its timer.
+    pub fn migrate<'a, C: Client>(&'a self, client: &'a mut C) -> C::Outcome<'a, Result<Report>> {
+        let span = tracing::info_span!("migrate", schema = %self.schema);
+        C::complete(Box::pin(async move { engine::migrate(&self.goal()?, client).await }.instrument(span)))
+    }
+
+    /// Takes migrations back: the last one, several, or all that were applied after one. Of a program's contexts; what others applied stays.
+    ///
+    /// Last applied goes first, so whatever builds on a migration goes before it. The whole plan is checked before the first statement;
+    /// each down script commits together with the removal of its record. The scripts are those that the tracker keeps from the time of
+    /// applying, so that an older program takes back what a newer one applied.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) with every migration that cannot be taken back,
+    /// [`ErrorKind::Unconfirmed`](crate::ErrorKind::Unconfirmed) for a database that is recorded as production, and those of
+    /// [`Migrator::migrate`]. What was taken back before the error is in [`Report::undone`].
+    ///
+    /// # Cancellation
+    ///
+    /// As [`Migrator::migrate`].
+    pub fn rollback<'a, C: Client>(
+        &'a self,
+        client: &'a mut C,
+        rollback: Rollback,
+    ) -> C::Outcome<'a, Result<Report>> {
+        let span = tracing::info_span!("rollback", schema = %self.schema);
+        C::complete(Box::pin(async move { self.undo(client, &rollback, false).await }.instrument(span)))
+    }
+
+    /// Takes the migration that was applied last back, and applies what is pending then: for work on a migration that nobody else has.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Migrator::rollback`] and [`Migrator::migrate`].
+    pub fn redo<'a, C: Client>(&'a self, client: &'a mut C) -> C::Outcome<'a, Result<Report>> {
+        let span = tracing::info_span!("redo", schema = %self.schema);
+        let redo = async move {
+            let undone = self.undo(client, &Rollback::Last, true).await?;
+            match engine::migrate(&self.goal()?, client).await {
+                Ok(report) => Ok(undone.followed_by(report)),
+                Err(error) => {
+                    let report = undone.followed_by(error.report().clone());
+                    Err(error.with_report(report))
+                }
+            }
+        };
+        C::complete(Box::pin(redo.instrument(span)))
+    }
+
+    async fn undo<C: Client>(&self, client: &mut C, rollback: &Rollback, redo: bool) -> Result<Report> {
+        let undoing = Undoing { rollback, confirmed: self.confirmed.as_deref(), redo };
+        engine::rollback(&self.goal()?, client, undoing).await
+    }
+
+    /// Records this migration, those before it in its context and what they require as applied, without running them: for a database that
+    /// has what they make already, and no history of them. `why` goes into the log.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) where the database has a history of one of the catalog's contexts, and those of [`Migrator::history`].
+    pub fn baseline<'a, C: Client>(
+        &'a self,
+        client: &'a mut C,
+        at: &'a MigrationId,
+        why: &'a str,
+    ) -> C::Outcome<'a, Result<Report>> {
+        C::complete(Box::pin(self.repair(client, Repair::Baseline(at), why)))
+    }
+
+    /// Records one migration as applied, without running it: somebody did by hand what it does, or completed it. `why` goes into the log.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) where it is recorded already or not in the catalog, and those of [`Migrator::history`].
+    pub fn mark_applied<'a, C: Client>(
+        &'a self,
+        client: &'a mut C,
+        migration: &'a MigrationId,
+        why: &'a str,
+    ) -> C::Outcome<'a, Result<Report>> {
+        C::complete(Box::pin(self.repair(client, Repair::MarkApplied(migration), why)))
+    }
+
+    /// Takes the record of one migration out, without undoing it: somebody did that by hand. It is pending then. `why` goes into the log.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) where it is not recorded, and those of [`Migrator::history`].
+    pub fn forget<'a, C: Client>(
+        &'a self,
+        client: &'a mut C,
+        migration: &'a MigrationId,
+        why: &'a str,
+    ) -> C::Outcome<'a, Result<Report>> {
+        C::complete(Box::pin(self.repair(client, Repair::Forget(migration), why)))
+    }
+
+    /// Records the checksum that a migration has now: its text was changed in a way that does not matter. `why` goes into the log.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) where it is not recorded or not in the catalog, and those of [`Migrator::history`].
+    pub fn accept_changed<'a, C: Client>(
+        &'a self,
+        client: &'a mut C,
+        migration: &'a MigrationId,
+        why: &'a str,
+    ) -> C::Outcome<'a, Result<Report>> {
+        C::complete(Box::pin(self.repair(client, Repair::Accept(migration), why)))
+    }
+
+    async fn repair<C: Client>(&self, client: &mut C, repair: Repair<'_>, why: &str) -> Result<Report> {
+        let goal = self.goal()?;
+        let decide = |catalog, history: &History| plan::repair(catalog, history, repair, why, goal.wish);
+        engine::amend(&goal, client, &decide).await
+    }
+
+    /// Runs the verify scripts of everything that is applied, read only: empty where the database is what they say.
+    ///
+    /// A statement of a verify script fails it by returning a row whose first column is `false` or NULL, or no row at all where it returns rows,
+    /// or by an error. Each script runs in a transaction of its own that is rolled back, as the role that it names by
+    /// `-- habitat: verify-as app_user`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Migrator::history`]. What a script finds is no error.
+    pub fn verify<'a, C: Client>(&'a self, client: &'a mut C) -> C::Outcome<'a, Result<Vec<Finding>>> {
+        let span = tracing::info_span!("verify", schema = %self.schema);
+        C::complete(Box::pin(async move { engine::verify(&self.goal()?, client).await }.instrument(span)))
+    }
+
+    /// Connects and applies everything that is pending; a connection that breaks midway is opened again.
+    ///
+    /// Whatever was under way is then known from the tracker: it is applied and recorded, or it left nothing.
+    ///
+    /// ```no_run
+    /// # async fn example(migrator: &habitat_migrate::Migrator) -> Result<(), Box<dyn std::error::Error>> {
+    /// use habitat_migrate::Connector;
+    ///
+    /// let connector = Connector::new("postgresql://app@db.internal/app?sslmode=verify-full")?;
+    /// let report = migrator.migrate_with(&connector).await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Migrator::migrate`], and [`ErrorKind::Connect`](crate::ErrorKind::Connect).
+    ///
+    /// # Cancellation
+    ///
+    /// As [`Migrator::migrate`]; the connection is closed.
+    #[cfg(feature = "tokio-postgres")]
+    pub async fn migrate_with(&self, connector: &Connector) -> Result<Report> {
+        self.persist(|| -> Work<'_, _> { Box::pin(connector.connect()) }).await
+    }
+
+    /// [`Migrator::migrate_with`] for a program without an async runtime.
+    ///
+    /// ```no_run
+    /// # fn example(migrator: &habitat_migrate::Migrator) -> Result<(), Box<dyn std::error::Error>> {
+    /// use habitat_migrate::Connector;
+    ///
+    /// let report = migrator.migrate_with_blocking(&Connector::new("postgresql://app@localhost/app")?)?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Migrator::migrate`], and [`ErrorKind::Connect`](crate::ErrorKind::Connect).
+    ///
+    /// # Panics
+    ///
+    /// Within an async runtime, as every function of the `postgres` crate.
+    #[cfg(feature = "postgres")]
+    pub fn migrate_with_blocking(&self, connector: &Connector) -> Result<Report> {
+        let connect = || -> Work<'_, _> { Box::pin(std::future::ready(connector.connect_blocking())) };
+        postgres::Client::complete(Box::pin(self.persist(connect)))
+    }
+
+    /// Migrates, and connects again when the connection is lost.
+    #[cfg(feature = "tokio-postgres")]
+    async fn persist<'a, C: Client>(
+        &self,
+        connect: impl Fn() -> Work<'a, std::result::Result<C, ConnectError>>,
+    ) -> Result<Report> {
+        let goal = self.goal()?;
+        let mut done = Report::default();
+        for left in (0..CONNECTIONS).rev() {
+            let mut client = match connect().await {
+                Ok(client) => client,
+                Err(error) => return Err(Error::new(Cause::Connect(error), done)),
+            };
+            match engine::migrate(&goal, &mut client).await {
+                Ok(report) => return Ok(done.followed_by(report)),
+                Err(error) if error.kind() == ErrorKind::ConnectionLost && left > 0 => {
+                    tracing::warn!(%error, "connecting again");
+                    (self.tell)(&Event::Reconnecting);
+                    done = done.followed_by(error.report().clone());
+                }
+                Err(error) => {
+                    let report = done.followed_by(error.report().clone());
+                    return Err(error.with_report(report));
+                }
+            }
+        }
+        unreachable!("the last connection's outcome is returned")
+    }
+
+    /// Reads which migrations a database has; empty where there is no tracker. Needs no right but SELECT on the tracker.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Tracker`](crate::ErrorKind::Tracker) where it may not be read,
+    /// [`ErrorKind::ForeignTracker`](crate::ErrorKind::ForeignTracker) where it is another tool's,
+    /// [`ErrorKind::InTransaction`](crate::ErrorKind::InTransaction),
+    /// [`ErrorKind::ConnectionLost`](crate::ErrorKind::ConnectionLost).
+    pub fn history<'a, C: Client>(&'a self, client: &'a mut C) -> C::Outcome<'a, Result<History>> {
+        C::complete(Box::pin(async move { engine::history(&self.goal()?, client).await }))
+    }
+
+    /// Tells where a database stands: what is applied, since when and by whom, what is pending, what is not as this program has it; and
+    /// whether somebody changed the tracker's rows by hand, which its log tells. Takes no lock and writes nothing.
+    ///
+    /// ```no_run
+    /// # #[cfg(feature = "postgres")]
+    /// # fn example(migrator: &habitat_migrate::Migrator, client: &mut postgres::Client) -> habitat_migrate::Result<()> {
+    /// let status = migrator.status(client)?;
+    /// print!("{status}");
+    /// assert!(status.is_current() && status.drift().is_empty());
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// Needs SELECT on the tracker and on its log; without the latter, [`Status::log`] says that drift is not told.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Migrator::history`].
+    pub fn status<'a, C: Client>(&'a self, client: &'a mut C) -> C::Outcome<'a, Result<Status>> {
+        let span = tracing::info_span!("status", schema = %self.schema);
+        C::complete(Box::pin(async move { engine::status(&self.goal()?, client).await }.instrument(span)))
+    }
+
+    /// Tells what [`Migrator::migrate`] would do now, without doing it. Needs no right but SELECT on the tracker.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) with every reason where it would be refused, and those of [`Migrator::history`].
+    pub fn plan<'a, C: Client>(&'a self, client: &'a mut C) -> C::Outcome<'a, Result<Plan<'a>>> {
+        C::complete(Box::pin(async move {
+            let history = engine::history(&self.goal()?, client).await?;
+            let refused = |refusals| Error::new(Cause::Refused(refusals), Report::default());
+            let plan = Plan::of(&self.catalog, &history, self.wish()).map_err(refused)?;
+            let functions =
+                plan.pending().map(|m| (m.id(), m.path().into(), m.code().map(|code| code.function)));
+            fit(client.style(), functions).map_err(refused)?;
+            Ok(plan)
+        }))
+    }
+
+    /// Takes over a database that another tool migrated: records what is applied there and is in the catalog,
+    /// without running it, so that [`Migrator::migrate`] goes on behind it. See [`adopt`](crate::adopt).
+    ///
+    /// All of it is recorded in one transaction, or nothing; the other tool's table is only read. What was adopted before is left as it is.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Adopt`](crate::ErrorKind::Adopt) where there is no history to adopt or something does not match, each
+    /// with what to do next; [`ErrorKind::LockTimeout`](crate::ErrorKind::LockTimeout), and those of [`Migrator::history`].
+    ///
+    /// # Cancellation
+    ///
+    /// The future may be dropped at any time: everything is recorded, or nothing.
+    #[cfg(feature = "adopt")]
+    pub fn adopt<'a, C: Client>(
+        &'a self,
+        client: &'a mut C,
+        adopt: crate::adopt::Adopt,
+    ) -> C::Outcome<'a, Result<crate::adopt::Adoption>> {
+        let span = tracing::info_span!("adopt", schema = %self.schema);
+        let work = async move { crate::takeover::adopt(&self.goal()?, client, &adopt).await };
+        C::complete(Box::pin(work.instrument(span)))
+    }
+}
+
+/// How many connections one run opens at the most: a server that drops every one of them has to be looked at.
+#[cfg(feature = "tokio-postgres")]
+const CONNECTIONS: u32 = 5;

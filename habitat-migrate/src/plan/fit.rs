@@ -1,0 +1,35 @@
+//! Whether a client can call the functions of a plan.
+
+use std::borrow::Cow;
+
+use habitat_migrate_catalog::{MigrationId, Opaque};
+
+use super::{Refusal, Refusals};
+use crate::code::{Function, Style};
+
+/// Refuses a plan of which some function is for another kind of client: known before the first statement.
+///
+/// # Errors
+///
+/// Every such function.
+pub(crate) fn fit<'m>(
+    style: Option<Style>,
+    functions: impl IntoIterator<Item = (&'m MigrationId, Cow<'m, str>, Option<Opaque>)>,
+) -> Result<(), Refusals> {
+    let mut refusals = Vec::new();
+    for (id, path, function) in functions {
+        let Some(function) = function else { continue };
+        let Some(function) = Function::of(function) else {
+            refusals.push(Refusal::Unsupported {
+                path: path.into_owned(),
+                what: "is a function of another kind",
+            });
+            continue;
+        };
+        if style != Some(function.style()) {
+            let (migration, path) = (id.clone(), path.into_owned());
+            refusals.push(Refusal::OtherClient { migration, path, wants: function.style().client() });
+        }
+    }
+    if refusals.is_empty() { Ok(()) } else { Err(Refusals::new(refusals)) }
+}
