@@ -238,7 +238,10 @@ fn r42_one_number_padded_in_two_ways_is_refused_by_name() {
 #[test]
 fn what_this_version_cannot_do_is_refused_by_name_before_anything_runs() {
     let ok = ("01_ok.sql", "CREATE TABLE ok (id int);");
-    let cases = [(vec![("02_x.sql", "-- habitat: transaction none\nVACUUM;")], "runs without a transaction")];
+    let cases = [(
+        vec![("02_x.sql", "-- habitat: transaction none\nBEGIN;")],
+        "begins a transaction that it does not end",
+    )];
     let database = database();
     let mut client = database.connect().unwrap();
     for (scripts, what) in cases {

@@ -33,6 +33,7 @@ mod squash;
 mod statement;
 mod suggestion;
 mod template;
+mod unit;
 mod value;
 mod version;
 
@@ -52,4 +53,5 @@ pub use problem::{Problem, Problems};
 pub use source::{Named, Scripts, Source, SourceFile};
 pub use statement::{LexError, Statement, Unterminated, colons, statements};
 pub use template::{Rendered, Template};
+pub use unit::{Unit, Work, units};
 pub use version::{MigrationId, Version};

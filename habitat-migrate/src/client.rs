@@ -15,6 +15,8 @@ pub use call::{At, Call, CallFailure};
 mod blocking;
 mod call;
 #[cfg(feature = "tokio-postgres")]
+mod key;
+#[cfg(feature = "tokio-postgres")]
 mod tokio;
 
 /// Work that goes on while it is polled; for a blocking client it is done when it is first polled.
@@ -79,6 +81,20 @@ pub trait Client: Send {
 
     /// Waits for some time.
     fn pause(&mut self, time: Duration) -> Work<'_, ()>;
+
+    /// The server process that the connection was told of when it began, in `BackendKeyData`; none if the driver does not tell.
+    ///
+    /// Where it is not the process that answers, a pooler stands between.
+    fn backend_key(&mut self) -> Option<i32> {
+        None
+    }
+
+    /// Whether the driver names `client_encoding` in the message that begins a connection, as `postgres` and `tokio-postgres` do.
+    ///
+    /// Where it does and the server has not heard of it, a pooler stands between.
+    fn names_encoding(&self) -> bool {
+        false
+    }
 
     /// Sends a message behind all that were sent, without waiting for its reply: called when a run is dropped midway.
     fn abandon(&mut self, sql: &str);

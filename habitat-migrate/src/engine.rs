@@ -22,6 +22,7 @@ mod blockers;
 mod code;
 mod failure;
 mod job;
+mod journal;
 mod message;
 mod needs;
 mod offline;
@@ -37,6 +38,7 @@ mod verify;
 use apply::Batch;
 use attempt::Attempt;
 use job::{Job, Worker};
+use journal::Journal;
 use retry::Retries;
 use session::Session;
 use settings::Settings;
@@ -57,6 +59,8 @@ pub(crate) struct Goal<'a> {
     pub(crate) patience: Patience,
     pub(crate) limits: Limits,
     pub(crate) retry: Retry,
+    /// Whether the caller says that the connection is a session of its own.
+    pub(crate) assume_session: bool,
     pub(crate) tell: &'a (dyn Fn(&Event) + Send + Sync),
 }
 
@@ -257,6 +261,7 @@ impl<'a, C: Client> Run<'a, C> {
         prelude: String,
         creates: bool,
     ) -> Result<Outcome, Cause> {
+        let mut journals = self.check_journals(jobs).await?;
         let mut prelude = prelude;
         let mut rest = jobs;
         while let Some(first) = rest.first() {
@@ -267,6 +272,11 @@ impl<'a, C: Client> Run<'a, C> {
             let outcome = match first.worker() {
                 Worker::Batch => {
                     Batch::new(self, now, settings.clone(), prelude, creates).apply_all(more).await?
+                }
+                Worker::Journal => {
+                    Journal::new(self, &mut journals, settings.clone(), prelude, creates)
+                        .apply_all(now, more)
+                        .await?
                 }
                 Worker::Code => self.call_all(now, &settings, &prelude, more).await?,
                 Worker::Backfill => backfill::carry_out(self, now, &settings, prelude, more).await?,
@@ -358,7 +368,10 @@ impl<'a, C: Client> Run<'a, C> {
 /// <https://www.postgresql.org/docs/current/wal-async-commit.html>
 const LATER: &str = "SET LOCAL synchronous_commit = off;\n";
 
-/// What a run was doing that a login may lack the right to, though it may read the tracker.
+/// What a run was doing that a login may lack the right to.
+const READ: &str = "read the tracker";
+
+/// The same, though it may read the tracker.
 const WRITE: &str = "write the tracker";
 
 /// The same, where a record goes.

@@ -45,7 +45,7 @@ struct Inner {
 pub enum ErrorKind {
     /// The plan was refused, before anything ran: see [`Error::refusals`].
     Refused,
-    /// A migration failed and left nothing; or it ended its own transaction, which the message says.
+    /// A migration failed and left nothing; or it runs without a transaction or ended its own, and the message says what was kept.
     Migration,
     /// The server refused a statement about the tracker: a right is missing, for one.
     Tracker,
@@ -79,6 +79,8 @@ pub enum ErrorKind {
     Invalid,
     /// The server's version is one that the library does not know.
     UnsupportedServer,
+    /// A migration without a transaction needs a session of its own, and a pooler stands between. Nothing was tried.
+    Pooler,
 }
 
 /// What an error is made of.
@@ -92,6 +94,13 @@ pub(crate) enum Cause {
         findings: Vec<Finding>,
         /// How many batches of a backfill stay.
         batches: u64,
+        /// What is done of it, where it runs without a transaction.
+        kept: Option<Kept>,
+    },
+    InvalidIndex(Box<InvalidIndex>),
+    Pooler {
+        migration: MigrationId,
+        address: Option<String>,
     },
     Hindered(Box<Hindered>),
     EndedItself {
@@ -154,6 +163,8 @@ pub(crate) struct Failed {
     pub(crate) undoing: bool,
     /// How many batches of a backfill stay.
     pub(crate) batches: u64,
+    /// What is done of it, where it runs without a transaction.
+    pub(crate) kept: Option<Kept>,
 }
 
 /// A backfill that cannot run on its table, or go on with it.
@@ -164,6 +175,38 @@ pub(crate) struct Hindered {
     /// Its directive.
     pub(crate) place: Excerpt,
     pub(crate) hindrance: Hindrance,
+}
+
+/// How far a migration came that runs without a transaction.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Kept {
+    /// How many of its statements are done.
+    pub(crate) done: usize,
+    /// How many it has.
+    pub(crate) of: usize,
+}
+
+impl fmt::Display for Kept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.done, self.of) {
+            (0, of) => write!(f, "none of its {of} statements is done"),
+            (1, of) => write!(f, "statement 1 of {of} is done"),
+            (done, of) => write!(f, "statements 1 to {done} of {of} are done"),
+        }
+    }
+}
+
+/// An index that is not valid although the statement that builds it has succeeded.
+#[derive(Debug)]
+pub(crate) struct InvalidIndex {
+    pub(crate) id: MigrationId,
+    pub(crate) path: String,
+    pub(crate) place: Excerpt,
+    /// Its name with its schema, quoted.
+    pub(crate) index: String,
+    /// Whether the statement made it.
+    pub(crate) is_new: bool,
+    pub(crate) kept: Kept,
 }
 
 /// The result of a run.
@@ -183,7 +226,10 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match &self.0.cause {
             Cause::Refused(_) => ErrorKind::Refused,
-            Cause::Migration(_) | Cause::Function(_) | Cause::EndedItself { .. } => ErrorKind::Migration,
+            Cause::Migration(_) | Cause::Function(_) | Cause::EndedItself { .. } | Cause::InvalidIndex(_) => {
+                ErrorKind::Migration
+            }
+            Cause::Pooler { .. } => ErrorKind::Pooler,
             Cause::Unverified { .. } => ErrorKind::Verification,
             Cause::Hindered(_) => ErrorKind::Backfill,
             Cause::Tracker { .. } => ErrorKind::Tracker,
@@ -214,6 +260,8 @@ impl Error {
     pub fn migration(&self) -> Option<&MigrationId> {
         match &self.0.cause {
             Cause::Migration(failed) => Some(&failed.id),
+            Cause::InvalidIndex(invalid) => Some(&invalid.id),
+            Cause::Pooler { migration, .. } => Some(migration),
             Cause::Function(failed) => Some(&failed.id),
             Cause::EndedItself { id, .. } | Cause::Unverified { id, .. } => Some(id),
             Cause::Hindered(hindered) => Some(&hindered.id),
@@ -234,6 +282,10 @@ impl Error {
             Cause::Hindered(hindered) => {
                 let place = hindered.place.location();
                 Some((&hindered.path, place.line(), place.column()))
+            }
+            Cause::InvalidIndex(invalid) => {
+                let place = invalid.place.location();
+                Some((&invalid.path, place.line(), place.column()))
             }
             _ => None,
         }
@@ -308,7 +360,11 @@ impl fmt::Display for Cause {
             Self::Refused(refusals) => write!(f, "{NOTHING}: {refusals}"),
             Self::Migration(failed) => {
                 let what = if failed.undoing { "the rollback of" } else { "migration" };
-                write!(f, "{what} {} failed; {}", failed.id, kept(failed.batches))?;
+                write!(f, "{what} {} failed; ", failed.id)?;
+                match failed.kept {
+                    None => f.write_str(&kept(failed.batches))?,
+                    Some(kept) => kept.fmt(f)?,
+                }
                 match failed.attempts {
                     0 => Ok(()),
                     retries => write!(f, " ({} attempts)", retries + 1),
@@ -316,8 +372,25 @@ impl fmt::Display for Cause {
             }
             Self::Function(failed) => failed.fmt(f),
             Self::Hindered(hindered) => write!(f, "backfill {}: {}", hindered.id, hindered.hindrance),
-            Self::Unverified { id, batches, .. } => {
+            Self::Unverified { id, kept: None, batches, .. } => {
                 write!(f, "migration {id} is not what its verify script says; {}", kept(*batches))
+            }
+            Self::Unverified { id, kept: Some(kept), .. } => {
+                write!(f, "migration {id} is not what its verify script says; {kept}")
+            }
+            Self::InvalidIndex(invalid) => {
+                let InvalidIndex { id, index, is_new, kept, .. } = &**invalid;
+                let since = if *is_new { "after" } else { "since before" };
+                write!(
+                    f,
+                    "migration {id} stopped: the index {index} is invalid {since} its statement; {kept}"
+                )
+            }
+            Self::Pooler { migration, .. } => {
+                write!(
+                    f,
+                    "migration {migration} runs without a transaction, and a connection pooler stands between"
+                )
             }
             Self::EndedItself { id, .. } => {
                 write!(
@@ -395,6 +468,23 @@ impl Cause {
         Some(match self {
             Self::Migration(failed) if !failed.blockers.is_empty() => {
                 "let these sessions finish, or end them with pg_terminate_backend, and run migrate again".to_owned()
+            }
+            Self::Migration(failed) if failed.kept.is_some() => {
+                let verb = if failed.undoing { "roll back" } else { "run migrate" };
+                format!("correct that statement, or what stands in its way, and {verb} again: it goes on there; what is done has to stay as it is")
+            }
+            Self::Unverified { kept: Some(_), .. } => {
+                "correct what the statements behind it have to do, or the verify script, and run migrate again: it goes on there".to_owned()
+            }
+            Self::InvalidIndex(invalid) if invalid.is_new => "run migrate again: it is dropped and built anew".to_owned(),
+            Self::InvalidIndex(invalid) => {
+                format!("find out who left it; then run this and migrate again:\nDROP INDEX CONCURRENTLY {};", invalid.index)
+            }
+            Self::Pooler { address, .. } => {
+                let address = address.as_ref().map(|address| format!(" ({address})")).unwrap_or_default();
+                format!(
+                    "connect to the server itself{address}; if the pooler is in session mode, say so with `Migrator::assume_session`"
+                )
             }
             Self::Migration(failed) if failed.undoing => "correct what stands in its way and roll back again".to_owned(),
             Self::Migration(failed) if failed.batches > 0 => {

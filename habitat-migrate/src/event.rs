@@ -29,6 +29,22 @@ pub enum Event {
         /// Which one.
         migration: MigrationId,
     },
+    /// A statement of a migration without a transaction is about to be sent.
+    Statement {
+        /// Which migration.
+        migration: MigrationId,
+        /// Which of its statements, counted from 1; a transaction that the script begins and ends counts as one.
+        number: usize,
+        /// How many there are.
+        of: usize,
+    },
+    /// An invalid index was dropped that an earlier attempt at a statement had left.
+    InvalidIndexDropped {
+        /// Which migration made it.
+        migration: MigrationId,
+        /// Its name, with its schema.
+        index: String,
+    },
     /// A migration and its record are committed.
     Applied {
         /// Which one.
@@ -43,7 +59,8 @@ pub enum Event {
         /// How long it took, by the server's clock.
         duration: Duration,
     },
-    /// A migration met a lock, a deadlock or a conflict; nothing of it was kept, and it is tried again after a pause.
+    /// A migration met a lock, a deadlock or a conflict; nothing of it was kept, and it is tried again after a pause. Of a migration without
+    /// a transaction this is the statement.
     Retrying {
         /// Which one.
         migration: MigrationId,
@@ -84,6 +101,12 @@ impl fmt::Display for Event {
             Self::Planned { pending: 1 } => f.write_str("1 migration is pending"),
             Self::Planned { pending } => write!(f, "{pending} migrations are pending"),
             Self::Started { migration } => write!(f, "applying {migration}"),
+            Self::Statement { migration, number, of } => {
+                write!(f, "{migration}, statement {number} of {of}")
+            }
+            Self::InvalidIndexDropped { migration, index } => {
+                write!(f, "dropped the invalid index {index} that an earlier attempt at {migration} left")
+            }
             Self::Applied { migration, duration } => {
                 write!(f, "applied {migration} ({:.1} ms)", duration.as_secs_f64() * 1e3)
             }

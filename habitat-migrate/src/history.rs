@@ -125,7 +125,8 @@ impl Record {
 pub enum State {
     /// It is applied, wholly.
     Applied,
-    /// It began and its end is not recorded: its script ended the transaction that it ran in.
+    /// It began and its end is not recorded: it runs without a transaction, and the next run goes on with it; or its script ended the
+    /// transaction that it ran in.
     Interrupted,
     /// Another migration stands for it.
     Replaced,

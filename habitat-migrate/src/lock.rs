@@ -91,6 +91,15 @@ impl Lock {
         )
     }
 
+    /// Whether this session has the lock, as an expression.
+    pub(crate) fn is_held(self) -> String {
+        format!(
+            "EXISTS (SELECT FROM pg_catalog.pg_locks AS l \
+             WHERE l.pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid() AND l.granted AND {})",
+            self.is_this(),
+        )
+    }
+
     /// Asks who holds the lock.
     pub(crate) fn holder(self) -> String {
         format!(

@@ -42,6 +42,7 @@ pub struct Migrator {
     environment: Option<String>,
     target: Option<MigrationId>,
     confirmed: Option<String>,
+    assume_session: bool,
     placeholders: Placeholders,
     tell: Arc<dyn Fn(&Event) + Send + Sync>,
 }
@@ -59,6 +60,7 @@ impl Migrator {
             environment: None,
             target: None,
             confirmed: None,
+            assume_session: false,
             placeholders: Placeholders::default(),
             tell: Arc::new(|_| {}),
         }
@@ -124,7 +126,8 @@ impl Migrator {
     /// `lock_timeout` for scripts that do not declare one. Default: 2 s.
     ///
     /// While a migration waits for a lock on a table, everybody who comes later waits behind it; so it gives up soon, lets
-    /// them pass, and is tried again: see [`Migrator::retry_budget`].
+    /// them pass, and is tried again: see [`Migrator::retry_budget`]. A statement that works `CONCURRENTLY` lets everybody pass while it
+    /// waits, so that only what its script declares bounds it.
     /// <https://www.postgresql.org/docs/current/runtime-config-client.html#GUC-LOCK-TIMEOUT>
     #[must_use]
     pub fn lock_timeout(mut self, timeout: Duration) -> Self {
@@ -185,6 +188,17 @@ impl Migrator {
         self
     }
 
+    /// Takes your word that the connection is a session of its own, although a pooler stands between: one in *session* mode.
+    ///
+    /// A migration without a transaction needs such a session, and is refused where a pooler is noticed; with the blocking driver also
+    /// where the caller has set `client_encoding`. Behind a pooler in transaction
+    /// mode that is told otherwise, the lock stays with a session that nobody can reach, and nobody migrates until it ends.
+    #[must_use]
+    pub fn assume_session(mut self) -> Self {
+        self.assume_session = true;
+        self
+    }
+
     /// Calls a function at every step of a run. It must not block for long: the run waits for it.
     #[must_use]
     pub fn on_event(mut self, tell: impl Fn(&Event) + Send + Sync + 'static) -> Self {
@@ -222,6 +236,7 @@ impl Migrator {
             patience: self.patience,
             limits: self.limits,
             retry: self.retry,
+            assume_session: self.assume_session,
             tell: &*self.tell,
         })
     }

@@ -4,8 +4,7 @@ use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use habitat_migrate_catalog::{
-    Catalog, Kind, Location, Migration, MigrationId, Placeholders, Template, TransactionMode, Version,
-    normalise,
+    Catalog, Kind, Location, Migration, MigrationId, Placeholders, Template, Version, normalise,
 };
 
 use crate::history::{End, History, Record, State};
@@ -22,7 +21,7 @@ mod undo;
 pub(crate) use change::{Change, Link, Repair, repair, stand};
 #[cfg(feature = "adopt")]
 pub(crate) use change::{Deployed, Taken, take_over};
-use compare::{compare, may_stand_for};
+use compare::{compare, is_to_resume, may_stand_for};
 pub(crate) use compare::{is_same, newer};
 pub(crate) use fit::fit;
 pub use refusal::{Refusal, Refusals};
@@ -61,14 +60,16 @@ impl<'c> Plan<'c> {
     }
 
     pub(crate) fn of(catalog: &'c Catalog, history: &History, wish: Wish<'_>) -> Result<Self, Refusals> {
-        let mut refusals = unsupported(catalog);
+        let mut refusals = Vec::new();
         let environment = environment(history, wish.environment, &mut refusals);
         let newer = compare(catalog, history, wish.policy, &mut refusals);
         let mut planner = Planner::new(history, wish.policy);
         let mut plan =
             Self { steps: Vec::new(), present: 0, newer, elsewhere: Vec::new(), stands: Vec::new() };
         let wanted = wish.target.map(|target| within(catalog, target, &mut refusals));
-        for migration in catalog.migrations() {
+        // What was begun comes first: its place is taken, and nothing may be applied before it.
+        let (begun, others): (Vec<_>, Vec<_>) = catalog.migrations().iter().partition(|m| planner.resumes(m));
+        for migration in begun.into_iter().chain(others) {
             if planner.is_present(migration) {
                 plan.present += 1;
             } else if planner.has_all_that_it_replaces(migration, &mut refusals) {
@@ -124,6 +125,8 @@ pub(crate) struct Step<'c> {
     pub(crate) link: Option<End>,
     /// Whether it is recorded already: a repeatable migration that changed.
     pub(crate) again: bool,
+    /// Whether an earlier run began it without a transaction, and did not come to its end.
+    pub(crate) resumes: bool,
 }
 
 /// Makes steps, one behind the other.
@@ -152,6 +155,7 @@ impl<'h> Planner<'h> {
     /// Whether nothing is to be done about a migration; a repeatable one is done when its text was applied.
     fn is_present(&self, migration: &Migration) -> bool {
         match self.applied.get(migration.id()) {
+            Some(_) if self.resumes(migration) => false,
             Some(record) if migration.kind() == Kind::Repeatable => {
                 self.policy.changed == Changed::Ignore || is_same(migration, record.checksum())
             }
@@ -160,12 +164,20 @@ impl<'h> Planner<'h> {
         }
     }
 
+    /// Whether an earlier run began it without a transaction, and did not come to its end.
+    fn resumes(&self, migration: &Migration) -> bool {
+        self.applied.get(migration.id()).is_some_and(|record| is_to_resume(migration, record))
+    }
+
     /// Whether a migration stands for others that are all applied. Those for which another one stood tell nothing: it may be gone.
     fn has_all_that_it_replaces(&self, migration: &Migration, refusals: &mut Vec<Refusal>) -> bool {
         let state = |id: &MigrationId| self.applied.get(id).map(|record| record.state());
         let (there, lacking): (Vec<MigrationId>, Vec<MigrationId>) = replaced(migration)
             .filter(|id| state(id) != Some(State::Replaced))
             .partition(|id| state(id).is_some());
+        if self.resumes(migration) {
+            return false;
+        }
         if !there.is_empty() && !lacking.is_empty() {
             refusals.push(Refusal::PartlyReplaced { migration: migration.id().clone(), lacking });
             return false;
@@ -186,14 +198,22 @@ impl<'h> Planner<'h> {
         }
         self.done.insert(migration.id().clone());
         let link = migration.is_ordered().then(|| self.link(migration));
-        Step { migration, link, again: self.applied.contains_key(migration.id()) }
+        let resumes = self.resumes(migration);
+        Step { migration, link, again: self.applied.contains_key(migration.id()), resumes }
     }
 
-    /// Where the next record of its context stands.
+    /// Where the next record of its context stands; one that was begun keeps its place, with the checksum of now.
     fn link(&mut self, migration: &Migration) -> End {
         let end = self.ends.entry(migration.context().to_owned()).or_default();
         let checksum = migration.checksum().to_string();
-        end.ordinal += 1;
+        match self.applied.get(migration.id()) {
+            // What counts twice does not count.
+            Some(begun) => {
+                end.digest =
+                    end.digest.with(migration.context(), migration.version().as_str(), &begun.checksum)
+            }
+            None => end.ordinal += 1,
+        }
         end.digest = end.digest.with(migration.context(), migration.version().as_str(), &checksum);
         *end
     }
@@ -282,19 +302,6 @@ fn within<'a>(
         }
     }
     wanted
-}
-
-/// What the engine cannot do yet must stop it before it begins.
-fn unsupported(catalog: &Catalog) -> Vec<Refusal> {
-    let mut refusals = Vec::new();
-    for migration in catalog.migrations() {
-        let settings = migration.settings();
-        let uses = [(settings.transaction == TransactionMode::None, "runs without a transaction")];
-        let uses = uses.into_iter().filter(|(uses, _)| *uses);
-        refusals
-            .extend(uses.map(|(_, what)| Refusal::Unsupported { path: migration.path().to_owned(), what }));
-    }
-    refusals
 }
 
 /// The file beside a migration's own that has its other script: `01_x.verify.sql` beside `01_x.sql`.

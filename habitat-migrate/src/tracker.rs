@@ -16,11 +16,13 @@ mod backfill;
 mod change;
 mod format;
 mod offline;
+mod progress;
 mod record;
 mod rights;
 
 pub(crate) use backfill::{Bound, ELSEWHERE};
 pub(crate) use format::FORMAT;
+pub(crate) use progress::{Direction, FoundIndex, IndexWork, Progress, indexes_there};
 pub(crate) use record::{ENDED, Mark};
 pub(crate) use rights::Rights;
 
@@ -31,6 +33,7 @@ pub(crate) struct Tracker {
     table: String,
     log: String,
     environments: String,
+    progress: String,
 }
 
 /// What [`Tracker::probe`] found out.
@@ -106,7 +109,8 @@ impl Tracker {
         let table = format!("{}.schema_migrations", Ident(schema));
         let log = format!("{}.schema_migrations_log", Ident(schema));
         let environments = format!("{}.schema_migrations_environment", Ident(schema));
-        Self { schema: schema.to_owned(), table, log, environments }
+        let progress = format!("{}.schema_migrations_progress", Ident(schema));
+        Self { schema: schema.to_owned(), table, log, environments, progress }
     }
 
     /// The schema's name, as it is.

@@ -44,6 +44,10 @@ impl Client for postgres::Client {
         Box::pin(ready(()))
     }
 
+    fn names_encoding(&self) -> bool {
+        true
+    }
+
     fn abandon(&mut self, sql: &str) {
         // Called while unwinding, if at all; a connection that is gone needs no cleaning.
         let _ = self.batch_execute(sql);

@@ -63,6 +63,14 @@ impl Client for tokio_postgres::Client {
         Box::pin(tokio::time::sleep(time))
     }
 
+    fn backend_key(&mut self) -> Option<i32> {
+        super::key::process_of(&self.cancel_token())
+    }
+
+    fn names_encoding(&self) -> bool {
+        true
+    }
+
     fn abandon(&mut self, sql: &str) {
         // The driver hands the message to its connection when the future is first polled. The reply is
         // nobody's: the connection reads it and throws it away.

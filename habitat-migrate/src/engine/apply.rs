@@ -100,6 +100,7 @@ impl<'r, 'a, C: Client> Batch<'r, 'a, C> {
             self.message.push(n, Text::Engine, &prelude);
         }
         self.message.push(n, Text::Engine, BEGIN);
+        self.message.push(n, Text::Engine, &self.settings.watch("LOCAL"));
         self.message.push(n, Text::Migration, &goal.limits.prepare(job.settings()));
         (goal.tell)(&Event::Started { migration: job.id().clone() });
     }
@@ -164,7 +165,7 @@ impl<'r, 'a, C: Client> Batch<'r, 'a, C> {
         let id = step.migration.id().clone();
         self.run.clear().await;
         self.run.note(&self.run.goal.tracker.log("failure", &id, &detail)).await;
-        Err(Cause::Unverified { id, findings, batches: 0 })
+        Err(Cause::Unverified { id, findings, batches: 0, kept: None })
     }
 
     /// Takes note of the steps that a reply shows to be committed.

@@ -357,7 +357,7 @@ impl<'r, 'a, C: Client> Filling<'r, 'a, C> {
         let detail = format!("verification failed: {}", first.returned());
         self.run.clear().await;
         self.run.note(&self.tracker().log("failure", self.id(), &detail)).await;
-        Err(Cause::Unverified { id: self.id().clone(), findings, batches: self.batches })
+        Err(Cause::Unverified { id: self.id().clone(), findings, batches: self.batches, kept: None })
     }
 
     /// Gives the lock back, and says why nothing behind it is applied.

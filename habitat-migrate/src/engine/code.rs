@@ -164,6 +164,7 @@ impl<'a, C: Client> Run<'a, C> {
             blockers: Vec::new(),
             undoing: job.is_undoing(),
             batches: 0,
+            kept: None,
         };
         Err(Cause::Migration(Box::new(failed)))
     }
@@ -193,7 +194,7 @@ impl<'a, C: Client> Run<'a, C> {
         let detail = findings.first().map(|first| format!("verification failed: {}", first.returned()));
         let id = job.id().clone();
         self.note(&self.goal.tracker.log("failure", &id, &detail.unwrap_or_default())).await;
-        Err(Cause::Unverified { id, findings, batches: 0 })
+        Err(Cause::Unverified { id, findings, batches: 0, kept: None })
     }
 
     /// The refusal of a function that this client cannot call.

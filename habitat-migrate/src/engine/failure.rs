@@ -148,6 +148,7 @@ impl<C: Client> Batch<'_, '_, C> {
             blockers: aftermath.blockers,
             undoing,
             batches: 0,
+            kept: None,
         };
         let cause = Cause::Migration(Box::new(failed));
         if failing > self.committed {

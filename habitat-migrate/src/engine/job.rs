@@ -1,14 +1,14 @@
-//! What the engine sends to the server as one transaction: a migration to be applied, or one to be taken back.
+//! What the engine carries out: a migration to be applied, or one to be taken back.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use habitat_migrate_catalog::{MigrationId, Opaque, Placeholders, Settings};
+use habitat_migrate_catalog::{MigrationId, Opaque, Placeholders, Settings, TransactionMode};
 
 use super::script::{Filling, Script};
 use crate::history::{Record, State};
 use crate::plan::{Step, Undo, UndoText};
-use crate::tracker::{Mark, Tracker};
+use crate::tracker::{Direction, Mark, Tracker};
 
 /// One migration's turn.
 #[derive(Clone, Debug)]
@@ -24,6 +24,8 @@ pub(super) enum Job<'a> {
 pub(super) enum Worker {
     /// Many transactions to a message.
     Batch,
+    /// Statement by statement, without a transaction.
+    Journal,
     /// A transaction that the client's driver begins, around a function of the program.
     Code,
     /// Many messages, each with one batch of rows.
@@ -32,10 +34,31 @@ pub(super) enum Worker {
 
 impl<'a> Job<'a> {
     pub(super) fn worker(&self) -> Worker {
-        match self {
+        match self.settings().transaction {
             _ if self.function().is_some() => Worker::Code,
-            Self::Apply(step, _) if step.migration.settings().backfill.is_some() => Worker::Backfill,
-            _ => Worker::Batch,
+            _ if self.is_backfill() => Worker::Backfill,
+            TransactionMode::Wrapped => Worker::Batch,
+            TransactionMode::None => Worker::Journal,
+        }
+    }
+
+    /// Whether its script runs for each batch of a table.
+    fn is_backfill(&self) -> bool {
+        matches!(self, Self::Apply(step, _) if step.migration.settings().backfill.is_some())
+    }
+
+    /// Whether it was begun by an earlier run, and its end is not recorded.
+    pub(super) fn resumes(&self) -> bool {
+        match self {
+            Self::Apply(step, _) => step.resumes,
+            Self::Undo(undo) => undo.resumes,
+        }
+    }
+
+    pub(super) fn direction(&self) -> Direction {
+        match self {
+            Self::Apply(..) => Direction::Up,
+            Self::Undo(_) => Direction::Down,
         }
     }
 
@@ -107,7 +130,7 @@ impl<'a> Job<'a> {
     }
 
     /// The script that takes it back, as it is kept.
-    fn down(&self) -> Option<Script<'_>> {
+    pub(super) fn down(&self) -> Option<Script<'_>> {
         match self {
             Self::Apply(step, _) => step.migration.down().map(|text| Script::new(text, self.filling())),
             Self::Undo(_) => None,

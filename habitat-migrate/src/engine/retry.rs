@@ -1,4 +1,4 @@
-//! What is tried again: a migration that met a lock, a deadlock or a conflict, as a whole.
+//! What is tried again: a migration that met a lock, a deadlock or a conflict, as a whole; of one without a transaction, the statement.
 
 use std::time::Duration;
 
@@ -47,6 +47,11 @@ impl Retries {
         };
         self.next = Some((pause, event));
         true
+    }
+
+    /// Something was done: the budget is whole again.
+    pub(super) fn begin_anew(&mut self) {
+        *self = Self::new(self.policy);
     }
 
     /// How often a migration was tried again.

@@ -29,6 +29,16 @@ impl<'a, C: Client> Session<'a, C> {
         self.client.run(sql).await
     }
 
+    /// Says what leaves nothing behind from now on.
+    pub(super) fn clears_by(&mut self, clear: String) {
+        self.clear = clear;
+    }
+
+    /// What the driver was told when the connection began.
+    pub(super) fn hints(&mut self) -> (Option<i32>, bool) {
+        (self.client.backend_key(), self.client.names_encoding())
+    }
+
     /// Calls a function in a transaction of its own; nothing is left behind, whatever comes of it.
     pub(super) async fn call(&mut self, call: Call<'_>) -> Result<Reply, CallFailure> {
         self.open = true;
@@ -52,6 +62,11 @@ impl<'a, C: Client> Session<'a, C> {
         let reply = self.run(sql).await?;
         self.open = false;
         Ok(reply)
+    }
+
+    /// Takes note that the last message has left nothing behind.
+    pub(super) fn is_clean(&mut self) {
+        self.open = false;
     }
 
     /// Rolls back and gives the lock back. What fails here is told by the next message.

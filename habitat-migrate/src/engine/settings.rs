@@ -18,6 +18,8 @@ pub(super) struct Settings {
     role: String,
     changed: Vec<(String, String)>,
     cleaning: String,
+    /// Whether the server can look after its client while a statement runs, and was not told to.
+    watches: bool,
 }
 
 /// How long statements may take, and wait for locks, where a migration does not say so itself.
@@ -35,7 +37,7 @@ impl Default for Limits {
 
 impl Settings {
     /// How many columns [`Settings::columns`] has.
-    pub(super) const COLUMNS: usize = 4 + CLEANING.len();
+    pub(super) const COLUMNS: usize = 4 + CLEANING.len() + 1;
 
     /// What to select beside the lock.
     pub(super) fn columns() -> String {
@@ -46,7 +48,7 @@ impl Settings {
         for (_, there) in CLEANING {
             let _ = write!(sql, ", NOT EXISTS ({there})");
         }
-        sql
+        sql + WATCHES
     }
 
     /// Asks for what the caller has set in this session.
@@ -67,6 +69,7 @@ impl Settings {
             server_version: row.number(4).unwrap_or_default(),
             unit: if row.is_true(5) { Unit::Byte } else { Unit::Character },
             cleaning,
+            watches: row.is_true(2 + 4 + CLEANING.len()),
             // The transaction's own characteristics show up as settings, too.
             changed: changed.filter(|(name, _)| !name.starts_with("transaction_")).collect(),
         }
@@ -103,6 +106,44 @@ impl Settings {
         }
         sql
     }
+
+    /// Who the caller is.
+    pub(super) fn identity(&self) -> Identity {
+        Identity { session: self.login.clone(), role: self.role.clone() }
+    }
+
+    /// The statement by which the server notices while a statement runs that its client is gone, and ends it; none where it cannot,
+    /// or does already. `scope` is LOCAL or SESSION.
+    ///
+    /// <https://www.postgresql.org/docs/current/runtime-config-connection.html#GUC-CLIENT-CONNECTION-CHECK-INTERVAL>
+    pub(super) fn watch(&self, scope: &str) -> String {
+        match self.watches {
+            true => format!("SET {scope} client_connection_check_interval = {WATCH};\n"),
+            false => String::new(),
+        }
+    }
+}
+
+/// Who a session acts as.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Identity {
+    pub(super) session: String,
+    /// `none` where it is the session's own.
+    pub(super) role: String,
+}
+
+impl Identity {
+    /// The statements that make a session act so.
+    pub(super) fn take_on(&self) -> String {
+        let mut sql = format!("SET SESSION AUTHORIZATION {};\n", Ident(&self.session));
+        match self.role.as_str() {
+            "none" => sql.push_str("SET ROLE NONE;\n"),
+            role => {
+                let _ = writeln!(sql, "SET ROLE {};", Ident(role));
+            }
+        }
+        sql
+    }
 }
 
 impl Limits {
@@ -115,8 +156,13 @@ impl Limits {
         sql
     }
 
-    /// Those about timeouts.
+    /// Those about timeouts, for a transaction.
     pub(super) fn timeouts(self, settings: &catalog::Settings) -> String {
+        self.timeouts_for("LOCAL", settings)
+    }
+
+    /// Those about timeouts; `scope` is LOCAL or SESSION.
+    pub(super) fn timeouts_for(self, scope: &str, settings: &catalog::Settings) -> String {
         let mut sql = String::new();
         let timeouts = [
             ("lock_timeout", settings.lock_timeout.or(self.lock_timeout)),
@@ -125,8 +171,8 @@ impl Limits {
         for (name, timeout) in timeouts {
             if let Some(timeout) = timeout {
                 // Zero would mean no limit, so a fraction of a millisecond counts as one.
-                let _ =
-                    writeln!(sql, "SET LOCAL {name} = {};", timeout.as_millis().max(1).min(i32::MAX as u128));
+                let millis = timeout.as_millis().max(1).min(i32::MAX as u128);
+                let _ = writeln!(sql, "SET {scope} {name} = {millis};");
             }
         }
         sql
@@ -147,3 +193,10 @@ const CLEANING: [(&str, &str); 4] = [
     ("CLOSE ALL;\n", "SELECT FROM pg_catalog.pg_cursors AS c WHERE c.is_holdable"),
     ("UNLISTEN *;\n", "SELECT FROM pg_catalog.pg_listening_channels()"),
 ];
+
+/// Whether the server runs where it can look after its client, and does not do so yet.
+const WATCHES: &str = ", pg_catalog.strpos(pg_catalog.version(), 'linux') OPERATOR(pg_catalog.>) 0 \
+    AND pg_catalog.current_setting('client_connection_check_interval', true) OPERATOR(pg_catalog.=) '0'";
+
+/// How often it looks, in milliseconds.
+const WATCH: u32 = 5000;

@@ -52,7 +52,7 @@ impl<'a, C: Client> Run<'a, C> {
         }
     }
 
-    async fn verify_one(
+    pub(super) async fn verify_one(
         &mut self,
         migration: &Migration,
         text: &Script<'_>,

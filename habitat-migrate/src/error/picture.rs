@@ -47,6 +47,13 @@ impl fmt::Debug for Error {
                 }
             }
             Cause::Hindered(hindered) => notes.picture(&hindered.path, &hindered.place, "")?,
+            Cause::InvalidIndex(invalid) => {
+                notes.picture(
+                    &invalid.path,
+                    &invalid.place,
+                    &format!("it leaves {} invalid", invalid.index),
+                )?;
+            }
             Cause::EndedItself { path, error, .. } => {
                 write!(notes.f, "\n --> {path}")?;
                 notes.note("server", &error.to_string())?;

@@ -265,7 +265,7 @@ pub(crate) fn stand<'c>(history: &History, stands: &[&'c Migration], wish: Wish<
         let first = rows.iter().position(|(version, _)| gone.iter().any(|id| id.version() == *version));
         rows.insert(first.unwrap_or(rows.len()), (migration.version(), migration.checksum().to_string()));
         rows.retain(|(version, _)| !gone.iter().any(|id| id.version() == *version));
-        let step = Step { migration, link: None, again: false };
+        let step = Step { migration, link: None, again: false, resumes: false };
         changes.push(Change::Record {
             step,
             down: kept(migration, wish),

@@ -2,7 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use habitat_migrate_catalog::{Catalog, Compatibility, Kind, Migration, MigrationId, Version};
+use habitat_migrate_catalog::{
+    Catalog, Compatibility, Kind, Migration, MigrationId, TransactionMode, Version,
+};
 
 use super::{Refusal, replaced};
 use crate::history::{History, Record, State};
@@ -29,6 +31,10 @@ pub(super) fn compare(
         let id = record.id();
         // A context that the catalog does not have belongs to another program.
         let Some(last) = last.get(id.context()) else { continue };
+        if known.get(id).is_some_and(|migration| is_to_resume(migration, record)) {
+            // Which of its statements may have changed, its progress tells.
+            continue;
+        }
         if record.state() == State::Interrupted {
             refusals.push(Refusal::Interrupted { migration: id.clone() });
         }
@@ -93,6 +99,11 @@ fn settled<'c>(catalog: &'c Catalog, history: &History) -> HashSet<&'c str> {
         }
     }
     settled
+}
+
+/// Whether a migration without a transaction was begun, and did not come to its end: another run goes on with it.
+pub(super) fn is_to_resume(migration: &Migration, record: &Record) -> bool {
+    record.state() == State::Interrupted && migration.settings().transaction == TransactionMode::None
 }
 
 /// The migrations for which a record may stand: a program that has these and not the record is older than it.

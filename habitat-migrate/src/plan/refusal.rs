@@ -84,8 +84,30 @@ pub enum Refusal {
         /// What it requires.
         required: MigrationId,
     },
-    /// A migration began and its end is not recorded: its script ended the transaction that it ran in.
+    /// A migration began and its end is not recorded: its script ended the transaction that it ran in, or it runs without one and this
+    /// program cannot go on with it.
     Interrupted {
+        /// Which one.
+        migration: MigrationId,
+    },
+    /// A migration without a transaction is half done, and a statement has changed that is done.
+    Rewritten {
+        /// Which one.
+        migration: MigrationId,
+        /// Its file.
+        path: String,
+        /// Which of its statements, counted from 1.
+        statement: usize,
+        /// Where it is in the file, line and column, both counted from 1.
+        location: (usize, usize),
+    },
+    /// A migration without a transaction is half applied, and is to be taken back.
+    HalfApplied {
+        /// Which one.
+        migration: MigrationId,
+    },
+    /// A migration without a transaction is half taken back, and is to be applied.
+    HalfUndone {
         /// Which one.
         migration: MigrationId,
     },
@@ -195,9 +217,15 @@ impl Refusal {
             Self::Newer { .. } | Self::Breaking { .. } => "deploy a program that has this migration",
             Self::Requires { .. } => "let the program that owns the required migration migrate first",
             Self::Interrupted { .. } => {
-                "find out by hand how far it came, complete it or undo it, and delete its row \
-                 or set its state to 'applied'"
+                "if it runs without a transaction, migrate with the program that began it; if its down script does, roll it \
+                 back again; else find out by hand how far it came, complete it or undo it, and delete its row or set its \
+                 state to 'applied'"
             }
+            Self::Rewritten { .. } => {
+                "restore the statements that are done; what is to be different goes behind them, or into a new migration"
+            }
+            Self::HalfApplied { .. } => "migrate: it goes on where it stopped; then roll it back",
+            Self::HalfUndone { .. } => "roll it back: that goes on where it stopped; then migrate",
             Self::NoDown { known: true, .. } => {
                 "write its `.down.sql`, for a function `down = …`, or stop in front of it with `Rollback::To`"
             }
@@ -262,9 +290,17 @@ impl fmt::Display for Refusal {
             Self::Interrupted { migration } => {
                 write!(
                     f,
-                    "{migration} began and its end is not recorded: its script ended its own transaction"
+                    "{migration} began and its end is not recorded: its script ended its own transaction, or it is half done without one"
                 )
             }
+            Self::Rewritten { migration, path, statement, location: (line, column) } => {
+                write!(
+                    f,
+                    "{migration} is half applied, and its statement {statement}, which is done, has changed ({path}:{line}:{column})"
+                )
+            }
+            Self::HalfApplied { migration } => write!(f, "{migration} is half applied"),
+            Self::HalfUndone { migration } => write!(f, "{migration} is half taken back"),
             Self::NoDown { migration, .. } => {
                 write!(f, "{migration} has no down script, neither recorded nor in this program")
             }

@@ -7,7 +7,7 @@ use habitat_migrate_catalog::{
     Catalog, Migration, MigrationId, Opaque, Placeholders, Settings, TransactionMode,
 };
 
-use super::{Refusal, Refusals, Wish, filled, may_stand_for, replaced, unfilled};
+use super::{Refusal, Refusals, Wish, filled, is_to_resume, may_stand_for, replaced, unfilled};
 use crate::history::{History, Record, State};
 use crate::policy::Rollback;
 
@@ -18,6 +18,8 @@ pub(crate) struct Undo<'c> {
     pub(crate) path: String,
     pub(crate) script: Text<'c>,
     pub(crate) settings: Settings,
+    /// Whether an earlier run began it without a transaction, and did not come to its end.
+    pub(crate) resumes: bool,
     /// The function that is called in place of a script.
     pub(crate) function: Option<Opaque>,
     /// The records that go with its own: it stands for them.
@@ -76,9 +78,6 @@ pub(crate) fn undo<'c>(
             (None, Some(_)) => Some(Text::Kept(String::new())),
             (script, _) => script,
         };
-        if record.state() == State::Interrupted {
-            refusals.push(Refusal::Interrupted { migration: id.clone() });
-        }
         if migration.is_none() && (redo || is_in_place_of_others(catalog, history, record)) {
             refusals.push(Refusal::Unknown { migration: id.clone() });
         }
@@ -96,13 +95,19 @@ pub(crate) fn undo<'c>(
             Text::File { script, .. } => script,
             Text::Kept(text) => text.as_str(),
         };
-        let settings = Settings::of_script(text);
-        if TransactionMode::of_down(text) == TransactionMode::None {
-            refusals.push(Refusal::Unsupported { path: path.clone(), what: "runs without a transaction" });
+        let mut settings = Settings::of_script(text);
+        settings.transaction = TransactionMode::of_down(text);
+        let resumes = record.state() == State::Interrupted;
+        if resumes && settings.transaction == TransactionMode::Wrapped {
+            let is_begun = migration.is_some_and(|migration| is_to_resume(migration, record));
+            refusals.push(match is_begun {
+                true => Refusal::HalfApplied { migration: id.clone() },
+                false => Refusal::Interrupted { migration: id.clone() },
+            });
         }
         let is_along = |id: &MigrationId| history.get(id).is_some_and(|r| r.state() == State::Replaced);
         let along = migration.into_iter().flat_map(replaced).filter(is_along).collect();
-        steps.push(Undo { id: id.clone(), path, script, settings, function, along });
+        steps.push(Undo { id: id.clone(), path, script, settings, resumes, function, along });
     }
     if refusals.is_empty() { Ok(steps) } else { Err(Refusals::new(refusals)) }
 }

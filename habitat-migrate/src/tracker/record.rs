@@ -12,7 +12,7 @@ use crate::sql::Literal;
 pub(crate) enum Mark {
     /// The migration is done, if its transaction is still the one that it began in; else the statement fails.
     Applied,
-    /// Its script has ended its own transaction: what there is of it, nobody knows.
+    /// Its script has ended its own transaction, and what there is of it, nobody knows; or it runs without one, and its progress tells.
     Interrupted,
 }
 

@@ -137,6 +137,7 @@ impl<C: Client> Filling<'_, '_, C> {
         let attempts = self.run.retries.made(self.id());
         let (id, batches) = (self.id().clone(), self.batches);
         Cause::Migration(Box::new(Failed {
+            kept: None,
             id,
             path,
             place,

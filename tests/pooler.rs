@@ -1,0 +1,229 @@
+//! Behind PgBouncer in transaction mode: R02.
+#![cfg(unix)]
+
+mod support;
+
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use habitat_migrate::testing::{Database, Server};
+use habitat_migrate::{Error, ErrorKind, Migrator, Report};
+use postgres::{Client, NoTls};
+use support::{catalog, in_child, leftovers, migrate_and_print, numbered, program, value, wait_for};
+use tokio_postgres::Socket;
+use tokio_postgres::tls::{MakeTlsConnect, NoTlsStream, TlsConnect};
+
+const COUNT: usize = 40;
+
+/// A PgBouncer in front of the suite's server, gone with this value.
+struct Pooler {
+    child: Child,
+    folder: PathBuf,
+}
+
+impl Pooler {
+    fn start(mode: &str) -> Self {
+        let program = ["/usr/sbin/pgbouncer", "/usr/bin/pgbouncer", "/opt/homebrew/bin/pgbouncer"];
+        let program = program.iter().find(|path| Path::new(path).exists());
+        let program = program.expect("this suite needs PgBouncer: apt-get install pgbouncer");
+        let server = Server::shared().expect("a server");
+        let sockets = server.socket_dir().expect("these tests need a server of their own").display();
+        // Whoever runs the server may enter its folder, and runs the pooler.
+        let account = std::fs::metadata(server.data_dir().expect("a folder")).expect("a server");
+        let (uid, gid) =
+            (std::os::unix::fs::MetadataExt::uid(&account), std::os::unix::fs::MetadataExt::gid(&account));
+        let name = format!("habitat-pooler-{}-{mode}-{:?}", std::process::id(), std::thread::current().id());
+        let folder = std::env::temp_dir().join(name.replace(['(', ')'], ""));
+        std::fs::create_dir_all(&folder).expect("a folder");
+        std::os::unix::fs::chown(&folder, Some(uid), Some(gid)).expect("the folder is ours");
+        let file = folder.join("pgbouncer.ini");
+        let text = format!(
+            "[databases]\n* = host={sockets} port={port} user=postgres\n[pgbouncer]\nlisten_addr =\nlisten_port = 6432\n\
+             unix_socket_dir = {folder}\nauth_type = any\npool_mode = {mode}\ndefault_pool_size = 3\nmax_client_conn = 100\n\
+             ignore_startup_parameters = extra_float_digits\n",
+            port = server.port(),
+            folder = folder.display(),
+        );
+        std::fs::write(&file, text).expect("a file");
+        // It ends when its standard input does, whatever ends this process.
+        let script = "\"$0\" \"$1\" & cat; kill $!; wait";
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", script, program]).arg(&file).current_dir("/");
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        if uid != std::fs::metadata("/proc/self").map_or(uid, |own| std::os::unix::fs::MetadataExt::uid(&own))
+        {
+            command.uid(uid).gid(gid);
+        }
+        let pooler = Self { child: command.spawn().expect("a process"), folder };
+        wait_for("PgBouncer", || pooler.folder.join(".s.PGSQL.6432").exists());
+        pooler
+    }
+
+    fn url(&self, database: &Database) -> String {
+        format!("host={} port=6432 user=postgres dbname={}", self.folder.display(), database.name())
+    }
+}
+
+impl Drop for Pooler {
+    fn drop(&mut self) {
+        drop(self.child.stdin.take());
+        let _ = self.child.wait();
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+fn concurrent() -> Migrator {
+    let index = "-- habitat: transaction none\nCREATE INDEX CONCURRENTLY i ON one (id);";
+    Migrator::new(catalog("app", [("01_one.sql", "CREATE TABLE one (id int)"), ("02_index.sql", index)]))
+}
+
+/// What both clients make of the catalog with the concurrent index.
+fn with_each_client(url: &str, migrator: &Migrator) -> Vec<Result<Report, Error>> {
+    let blocking = migrator.migrate(&mut Client::connect(url, NoTls).expect("a connection"));
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let asynchronous = runtime.block_on(async {
+        let (mut client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
+        tokio::spawn(connection);
+        migrator.migrate(&mut client).await
+    });
+    vec![blocking, asynchronous]
+}
+
+#[test]
+fn child_migrates() {
+    in_child(|url| migrate_and_print(url, &Migrator::new(numbered(COUNT))));
+}
+
+#[test]
+fn child_is_refused() {
+    in_child(|url| {
+        for outcome in with_each_client(url, &concurrent()) {
+            let error = outcome.expect_err("it is refused");
+            assert_eq!(error.kind(), ErrorKind::Pooler, "{error:?}");
+        }
+        println!("refused");
+    });
+}
+
+/// Runs eight processes of a test, and gives what they print.
+fn eight(test: &'static str, url: &str) -> Vec<String> {
+    let program = program(test, url);
+    let children: Vec<_> = (0..8).map(|_| program.start()).collect();
+    let outputs = children.into_iter().map(|child| child.wait_with_output().expect("an output"));
+    outputs
+        .map(|output| {
+            let text = String::from_utf8_lossy(&output.stdout).into_owned();
+            assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+            text
+        })
+        .collect()
+}
+
+#[test]
+fn r02_transactional_migrations_are_applied_once_through_a_pooler() {
+    let pooler = Pooler::start("transaction");
+    let database = support::database();
+    let printed = eight("child_migrates", &pooler.url(&database));
+    let count = |text: &String| {
+        let (_, rest) = text.split_once("applied ").expect("a count");
+        rest.lines().next().and_then(|count| count.trim().parse::<usize>().ok()).expect("a number")
+    };
+    assert_eq!(printed.iter().map(count).sum::<usize>(), COUNT, "together they applied each migration once");
+    let mut client = database.connect().unwrap();
+    let rows = "SELECT count(*) FROM schema_migrations WHERE state = 'applied'";
+    assert_eq!(value::<i64>(&mut client, rows), COUNT as i64);
+    assert_eq!(leftovers(&mut client), (0, 0));
+}
+
+#[test]
+fn r02_one_without_a_transaction_is_refused_through_a_pooler_before_any_write() {
+    let pooler = Pooler::start("transaction");
+    let database = support::database();
+    for text in eight("child_is_refused", &pooler.url(&database)) {
+        assert!(text.contains("refused"), "{text}");
+    }
+    let mut client = database.connect().unwrap();
+    let written = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'";
+    assert_eq!(value::<i64>(&mut client, written), 0, "nothing was written");
+    assert_eq!(leftovers(&mut client), (0, 0));
+    // The error names the address at which the server itself is found.
+    let error = with_each_client(&pooler.url(&database), &concurrent()).remove(0).unwrap_err();
+    let server = Server::shared().unwrap();
+    let address = format!("host={} port={}", server.socket_dir().unwrap().display(), server.port());
+    assert!(format!("{error:?}").replace("\n    ", " ").contains(&address), "{error:?}");
+    // There it works, whichever the client.
+    for outcome in with_each_client(&database.url(), &concurrent()) {
+        outcome.unwrap_or_else(|error| panic!("{error:?}"));
+    }
+}
+
+/// A connector that could speak TLS, so that the driver asks for it; the servers here have none.
+#[derive(Clone)]
+struct Willing;
+
+impl MakeTlsConnect<Socket> for Willing {
+    type Stream = NoTlsStream;
+    type TlsConnect = Self;
+    type Error = std::io::Error;
+
+    fn make_tls_connect(&mut self, _: &str) -> std::io::Result<Self> {
+        Ok(self.clone())
+    }
+}
+
+impl<S> TlsConnect<S> for Willing {
+    type Stream = NoTlsStream;
+    type Error = std::io::Error;
+    type Future = std::future::Ready<std::io::Result<NoTlsStream>>;
+
+    fn connect(self, _: S) -> Self::Future {
+        std::future::ready(Err(std::io::Error::other("not here")))
+    }
+}
+
+#[test]
+fn r02_a_driver_that_may_speak_tls_is_told_of_the_same_process() {
+    let database = support::database();
+    let pooler = Pooler::start("transaction");
+    let migrate = |url: String| {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(async {
+            let mut config: tokio_postgres::Config = url.parse().unwrap();
+            config.ssl_mode(tokio_postgres::config::SslMode::Prefer);
+            let (mut client, connection) = config.connect(Willing).await.unwrap();
+            tokio::spawn(connection);
+            // What the blocking driver goes by must not be what helps.
+            client.batch_execute("SET client_encoding = 'UTF8'").await.unwrap();
+            concurrent().migrate(&mut client).await
+        })
+    };
+    let error = migrate(pooler.url(&database)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Pooler, "{error:?}");
+    migrate(database.url()).unwrap_or_else(|error| panic!("{error:?}"));
+}
+
+#[test]
+fn a_pooler_in_session_mode_is_taken_at_the_callers_word() {
+    let pooler = Pooler::start("session");
+    let database = support::database();
+    for outcome in with_each_client(&pooler.url(&database), &concurrent()) {
+        assert_eq!(outcome.unwrap_err().kind(), ErrorKind::Pooler, "nobody said so");
+    }
+    for outcome in with_each_client(&pooler.url(&database), &concurrent().assume_session()) {
+        outcome.unwrap_or_else(|error| panic!("{error:?}"));
+    }
+    assert_eq!(leftovers(&mut database.connect().unwrap()), (0, 0));
+}
+
+#[test]
+fn what_the_caller_has_set_for_itself_is_no_sign_of_a_pooler() {
+    let database = support::database();
+    let mut client = database.connect().unwrap();
+    client
+        .batch_execute("SET application_name = 'x'; SET client_encoding = 'UTF8'; RESET client_encoding")
+        .unwrap();
+    client.batch_execute("DISCARD ALL").unwrap();
+    concurrent().lock_wait(Duration::ZERO).migrate(&mut client).unwrap_or_else(|error| panic!("{error:?}"));
+}
