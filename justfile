@@ -51,3 +51,7 @@ bench-embed:
 # Habitat on a throw-away server, step by step.
 quickstart:
     cargo run --example quickstart
+
+# Phase C up, verified, down and up again on a throw-away server.
+phase-c:
+    cargo run --example phase_c

@@ -51,6 +51,40 @@ fn quickstart_tells_of_every_boot_and_ends_well() {
 }
 
 #[test]
+fn phase_c_goes_up_and_down_and_up_again_and_tells_of_it() {
+    let output = Command::new(example("phase_c")).output().expect("it starts");
+    let told = text(&output);
+    assert!(output.status.success(), "{told}");
+    let mut rest = told.as_str();
+    let versions = [
+        "001_add_tenant_routing",
+        "002_add_rbac_roles",
+        "003_add_api_keys_table",
+        "004_add_audit_log_table",
+        "005_add_weight_overrides_table",
+        "006_add_integration_configs_table",
+    ];
+    let all = |word: &'static str| versions.map(|version| format!("{word}  {version}"));
+    let mut down = all("undone ");
+    down.reverse();
+    let mut lines = vec!["3 tables, 12 columns".to_owned(), "risk high".to_owned()];
+    lines.extend(all("applied"));
+    lines.extend(
+        ["14 tables", "users by role: VIEWER 2, ADMIN 3", "findings: 0", "it returned false"]
+            .map(str::to_owned),
+    );
+    lines.extend(down);
+    lines.extend(["3 tables, 12 columns", "as it was before: yes"].map(str::to_owned));
+    lines.extend(all("applied"));
+    lines.extend(["as it was the first time: yes", "findings: 0"].map(str::to_owned));
+    lines.push("rollback 006 005 004 003 002 001".to_owned());
+    for line in &lines {
+        let at = rest.find(line).unwrap_or_else(|| panic!("`{line}` is missing, or too early, in\n{told}"));
+        rest = &rest[at + line.len()..];
+    }
+}
+
+#[test]
 fn quickstart_has_no_colours_where_no_terminal_is() {
     let output = Command::new(example("quickstart")).output().expect("it starts");
     assert!(!output.stdout.contains(&0x1b));

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// From the bottom to the top; a module may import from those of a lower rank, and from its own parts.
 const RANKS: [&[&str]; 13] = [
-    &["sql", "policy", "report", "history", "stale", "build", "server", "finding", "code"],
+    &["sql", "policy", "report", "history", "stale", "build", "server", "finding", "code", "backfill"],
     &["event"],
     &["plan"],
     &["status"],

@@ -246,6 +246,28 @@ fn r39_what_a_sentence_advises_takes_the_drift_away() {
 }
 
 #[test]
+fn what_stands_for_others_is_taken_back_behind_what_was_built_on_them() {
+    let database = database();
+    let mut client = database.connect().unwrap();
+    let down = |n: u32| (format!("{n:02}_s.down.sql"), "SELECT 1".to_owned());
+    let up = |n: u32| (format!("{n:02}_s.sql"), "SELECT 1".to_owned());
+    let first = catalog("app", [1, 2, 3].into_iter().flat_map(|n| [up(n), down(n)]));
+    Migrator::new(first).migrate(&mut client).unwrap();
+    let squash = ("09_all.sql".to_owned(), "-- habitat: replaces 01_s, 02_s\nSELECT 1".to_owned());
+    let squash = [squash, ("09_all.down.sql".to_owned(), "SELECT 1".to_owned()), up(3), down(3)];
+    let migrator =
+        Migrator::new(catalog("app", squash)).out_of_order(habitat_migrate::policy::OutOfOrder::Apply);
+    migrator.migrate(&mut client).unwrap();
+    let report = migrator.rollback(&mut client, Rollback::Last).unwrap();
+    assert_eq!(
+        report.undone()[0].id(),
+        &id("03_s"),
+        "it was applied last, although the other was recorded last"
+    );
+    assert_eq!(status(&migrator, &mut client).drift(), []);
+}
+
+#[test]
 fn a_changed_seed_is_accepted_although_it_has_no_place_in_the_order() {
     let database = database();
     let mut client = database.connect().unwrap();
@@ -299,6 +321,29 @@ fn status_writes_nothing_and_takes_no_lock() {
     other.batch_execute("BEGIN; LOCK TABLE schema_migrations IN EXCLUSIVE MODE").unwrap();
     assert!(status(&migrator, &mut client).is_current());
     assert_eq!(support::leftovers(&mut other), (0, 0));
+}
+
+#[test]
+fn what_others_commit_meanwhile_is_no_drift() {
+    let database = database();
+    let migrator = Migrator::new(numbered(2));
+    let mut client = database.connect().unwrap();
+    migrator.migrate(&mut client).unwrap();
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut other = database.connect().unwrap();
+            for _ in 0..150 {
+                migrator.forget(&mut other, &id("0002_t2"), "in turn").unwrap();
+                migrator.mark_applied(&mut other, &id("0002_t2"), "in turn").unwrap();
+            }
+            done.store(true, std::sync::atomic::Ordering::Relaxed);
+        });
+        while !done.load(std::sync::atomic::Ordering::Relaxed) {
+            let status = status(&migrator, &mut client);
+            assert_eq!(said(&status), "", "{status}");
+        }
+    });
 }
 
 /// Something that a person or a program does.

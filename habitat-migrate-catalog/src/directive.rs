@@ -8,7 +8,7 @@ use crate::name::Role;
 use crate::statement::Scan;
 use crate::suggestion::nearest;
 use crate::value::{self, Requirement};
-use crate::{Compatibility, Need, Problem, Settings, TransactionMode, Version};
+use crate::{Backfill, Compatibility, Need, Problem, Settings, TransactionMode, Version};
 
 /// The `-- habitat:` lines of a script, read.
 #[derive(Clone, Debug, Default)]
@@ -66,8 +66,9 @@ fn leading_marks(text: &str) -> Vec<Range<usize>> {
 }
 
 /// The keys that are understood.
-const KEYS: [&str; 13] = [
+const KEYS: [&str; 14] = [
     "accepts",
+    "backfill",
     "breaking",
     "description",
     "environments",
@@ -254,6 +255,7 @@ impl<'a> Reader<'a> {
                     placeholders.push((name, place));
                 }
             }
+            "backfill" => settings.backfill = Some(Backfill::read(value, place.start)?),
             _ => unreachable!("the key was admitted"),
         }
         Ok(())
@@ -288,6 +290,7 @@ fn twice(place: usize, name: &str) -> value::Fault {
 fn example(key: &str) -> String {
     let value = match key {
         "accepts" => "sha256:…",
+        "backfill" => "users by id, batch 5000",
         "description" => "Accounts and their balances",
         "environments" => "development, test",
         "lock-timeout" => "2s",

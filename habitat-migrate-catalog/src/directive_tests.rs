@@ -33,7 +33,8 @@ fn every_key_is_read() {
          -- habitat: environments development, test\n-- habitat: role app_owner\n-- habitat: lock-timeout 2s\n\
          -- habitat: statement-timeout 10 min\n-- habitat: breaking\n-- habitat: accepts {checksum}\n\
          -- habitat: needs postgres >= 15, extension uuid-ossp\n-- habitat: replaces 0001_a.sql , 2_b\n\
-         -- habitat: replaces 03_c\n-- habitat: placeholders schema, _x1\nSELECT 1;"
+         -- habitat: replaces 03_c\n-- habitat: placeholders schema, _x1\n\
+         -- habitat: backfill app.users by id\nSELECT 1;"
     ));
     assert_eq!(problems, [""; 0]);
     assert_eq!(directives.description.as_deref(), Some("Agreements core"));
@@ -51,6 +52,7 @@ fn every_key_is_read() {
     assert_eq!(*settings.replaces, ["0001_a", "2_b", "03_c"].map(Version::new));
     assert_eq!(*settings.placeholders, ["schema", "_x1"]);
     assert_eq!(*settings.needs, [Need::Postgres(15), Need::Extension("uuid-ossp".into())]);
+    assert_eq!(settings.backfill.map(|backfill| backfill.table.into_owned()).as_deref(), Some("users"));
 }
 
 #[test]

@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod backfill;
 mod catalog;
 mod checksum;
 mod code;
@@ -36,6 +37,7 @@ mod unit;
 mod value;
 mod version;
 
+pub use backfill::{Backfill, Throttle};
 pub use catalog::{Catalog, Context, Folder};
 pub use checksum::{Checksum, Digest, ParseChecksumError, normalise};
 pub use code::CodeMigration;
@@ -49,7 +51,7 @@ pub use migration::{Compatibility, Kind, Migration, Need, Parts, Settings, Trans
 pub use placeholder::{PlaceholderError, Placeholders};
 pub use problem::{Problem, Problems};
 pub use source::{Named, Scripts, Source, SourceFile};
-pub use statement::{LexError, Statement, Unterminated, statements};
+pub use statement::{LexError, Statement, Unterminated, colons, statements};
 pub use template::{Rendered, Template};
 pub use unit::{Unit, Work, units};
 pub use version::{MigrationId, Version};

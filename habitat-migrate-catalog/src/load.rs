@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 
+use crate::backfill;
 use crate::directive::Directives;
 use crate::folder::scripts;
 use crate::graph::{External, Graph, Node, orphan};
@@ -161,6 +162,7 @@ impl Files {
         let mut node = Node::unread(id.clone(), up.kind, up.path);
         let Some(script) = up.script else { return Ok(node) };
         script::check(&script, down.as_ref(), verify.as_ref(), problems);
+        backfill::check(&script, up.kind, problems);
         node.requires = required(&script.directives, id);
         let transaction = script.mode();
         let Directives { description, replaces, mut settings, .. } = script.directives;

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use crate::{Checksum, Code, MigrationId, Version};
+use crate::{Backfill, Checksum, Code, MigrationId, Version};
 
 /// One versioned script with its checksum and its directives.
 #[derive(Clone, Debug)]
@@ -239,6 +239,8 @@ pub struct Settings {
     pub placeholders: Cow<'static, [Cow<'static, str>]>,
     /// `-- habitat: verify-as app_user`: the role of a verify script, in its own [settings](Self::of_script).
     pub verify_as: Option<Cow<'static, str>>,
+    /// `-- habitat: backfill users by id, batch 5000`: the script runs once for each batch of a table.
+    pub backfill: Option<Backfill>,
 }
 
 impl Settings {
@@ -255,6 +257,7 @@ impl Settings {
         replaces: Cow::Borrowed(&[]),
         placeholders: Cow::Borrowed(&[]),
         verify_as: None,
+        backfill: None,
     };
 
     /// What a macro writes for a file with directives.
@@ -271,6 +274,7 @@ impl Settings {
         needs: &'static [Need],
         replaces: &'static [Version],
         placeholders: &'static [Cow<'static, str>],
+        backfill: Option<Backfill>,
     ) -> Self {
         Self {
             transaction,
@@ -288,6 +292,7 @@ impl Settings {
             placeholders: Cow::Borrowed(placeholders),
             // Only verify scripts have one, and theirs is read from their text.
             verify_as: None,
+            backfill,
         }
     }
 }

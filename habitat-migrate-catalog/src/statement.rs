@@ -27,6 +27,22 @@ pub fn statements(text: &str) -> Result<Vec<Statement>, LexError> {
     Scan::of(text).map(|scan| scan.statements)
 }
 
+/// Where a colon stands directly before a name outside of quotes and comments: psql would look for a variable there, in a
+/// subscript, say.
+///
+/// # Errors
+/// A quote or a comment without an end.
+pub fn colons(text: &str) -> Result<Vec<usize>, LexError> {
+    let mut lexer = Lexer::new(text);
+    let mut colons = Vec::new();
+    while let Some((token, range)) = lexer.next()? {
+        if token == Token::Colon {
+            colons.push(range.start);
+        }
+    }
+    Ok(colons)
+}
+
 /// One statement of a script, with the white space and the comments before it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Statement {

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use habitat_migrate_catalog::{
-    Catalog, Compatibility, Kind, Migration, MigrationId, Need, Settings, TransactionMode,
+    Backfill, Catalog, Compatibility, Kind, Migration, MigrationId, Need, Settings, Throttle, TransactionMode,
 };
 use proc_macro2::{Literal, TokenStream};
 use quote::{ToTokens, quote};
@@ -136,6 +136,7 @@ fn settings(settings: &Settings) -> TokenStream {
         quote!(__m::Checksum::from_bytes(*#bytes))
     }));
     let needs = slice(settings.needs.iter().map(need));
+    let backfill = option(settings.backfill.as_ref().map(backfill));
     let replaces = slice(settings.replaces.iter().map(|version| {
         let version = version.as_str();
         quote!(__m::Version::embedded(#version))
@@ -145,7 +146,7 @@ fn settings(settings: &Settings) -> TokenStream {
         __m::Settings::embedded(
             __m::TransactionMode::#transaction, __m::Compatibility::#compatibility,
             #role, #lock_timeout, #statement_timeout, #environments, #accepts, #needs,
-            #replaces, #placeholders
+            #replaces, #placeholders, #backfill
         )
     }
 }
@@ -160,6 +161,25 @@ fn need(need: &Need) -> TokenStream {
         // Both crates are released together, each pinned to the other's version.
         _ => unreachable!("this crate knows every need of its catalog"),
     }
+}
+
+fn backfill(backfill: &Backfill) -> TokenStream {
+    let schema = option(backfill.schema.as_deref());
+    let table = &backfill.table;
+    let alias = option(backfill.alias.as_deref());
+    let key = slice(backfill.key.iter().map(|column| borrowed(column)));
+    let batch = backfill.batch;
+    let throttle = match backfill.throttle {
+        Throttle::None => quote!(None),
+        Throttle::Pause(pause) => {
+            let pause = duration(pause);
+            quote!(Pause(#pause))
+        }
+        Throttle::Duty(percent) => quote!(Duty(#percent)),
+        // As with the needs.
+        _ => unreachable!("this crate knows every throttle of its catalog"),
+    };
+    quote!(__m::Backfill::embedded(#schema, #table, #alias, #key, #batch, __m::Throttle::#throttle))
 }
 
 fn contexts(catalog: &Catalog) -> impl Iterator<Item = TokenStream> {

@@ -17,6 +17,7 @@ use crate::tracker::{FORMAT, Presence, Probe, Probed, Standing, Tracker};
 mod amend;
 mod apply;
 mod attempt;
+mod backfill;
 mod blockers;
 mod code;
 mod failure;
@@ -24,6 +25,7 @@ mod job;
 mod journal;
 mod message;
 mod needs;
+mod offline;
 mod retry;
 mod rollback;
 mod script;
@@ -42,6 +44,8 @@ use session::Session;
 use settings::Settings;
 
 pub(crate) use amend::amend;
+pub(crate) use backfill::{backfills, want};
+pub(crate) use offline::to_sql;
 pub(crate) use rollback::{Undoing, rollback};
 pub(crate) use settings::Limits;
 pub(crate) use status::status;
@@ -93,6 +97,8 @@ struct Run<'a, C: Client> {
 /// Whether the plan was carried out.
 enum Outcome {
     Done,
+    /// A backfill is paused: what stands behind it waits.
+    Paused,
     /// Something came in between: read the history again.
     Again,
 }
@@ -138,7 +144,7 @@ impl<'a, C: Client> Run<'a, C> {
             match self.attempt(probe != Probe::Absent).await? {
                 Attempt::Taken { settings, presence, history } => {
                     match self.apply(settings, presence, &history).await? {
-                        Outcome::Done => return self.done(),
+                        Outcome::Done | Outcome::Paused => return self.done(),
                         Outcome::Again => {}
                     }
                 }
@@ -273,8 +279,9 @@ impl<'a, C: Client> Run<'a, C> {
                         .await?
                 }
                 Worker::Code => self.call_all(now, &settings, &prelude, more).await?,
+                Worker::Backfill => backfill::carry_out(self, now, &settings, prelude, more).await?,
             };
-            if let Outcome::Again = outcome {
+            if !matches!(outcome, Outcome::Done) {
                 return Ok(outcome);
             }
             rest = later;

@@ -13,9 +13,14 @@ use crate::report::Report;
 use crate::tracker::FORMAT;
 
 mod function;
+mod hindrance;
+mod kept;
+mod next;
 mod picture;
 
 pub(crate) use function::FailedFunction;
+pub(crate) use hindrance::Hindrance;
+pub(crate) use kept::{InvalidIndex, Kept};
 use picture::abridged;
 
 /// Why a run did not come to its end: what failed and where, what was applied before, what to do next.
@@ -53,6 +58,8 @@ pub enum ErrorKind {
     NewerTracker,
     /// A migration's verify script does not prove it; nothing of it was kept. See [`Error::findings`].
     Verification,
+    /// A backfill cannot run on its table, or its text has changed since some of its batches were committed; those stay.
+    Backfill,
     /// The database is recorded as production, and its name was not given in confirmation. Nothing was tried.
     Unconfirmed,
     /// Something is pending, and the server takes no writes. Nothing was tried.
@@ -88,14 +95,15 @@ pub(crate) enum Cause {
     Unverified {
         id: MigrationId,
         findings: Vec<Finding>,
-        /// What is done of it, where it runs without a transaction.
-        kept: Option<Kept>,
+        /// What stays of it.
+        kept: Kept,
     },
     InvalidIndex(Box<InvalidIndex>),
     Pooler {
         migration: MigrationId,
         address: Option<String>,
     },
+    Hindered(Box<Hindered>),
     EndedItself {
         id: MigrationId,
         path: String,
@@ -154,40 +162,18 @@ pub(crate) struct Failed {
     pub(crate) blockers: Vec<Blocker>,
     /// Whether it was to be taken back.
     pub(crate) undoing: bool,
-    /// What is done of it, where it runs without a transaction.
-    pub(crate) kept: Option<Kept>,
+    /// What stays of it.
+    pub(crate) kept: Kept,
 }
 
-/// How far a migration came that runs without a transaction.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Kept {
-    /// How many of its statements are done.
-    pub(crate) done: usize,
-    /// How many it has.
-    pub(crate) of: usize,
-}
-
-impl fmt::Display for Kept {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.done, self.of) {
-            (0, of) => write!(f, "none of its {of} statements is done"),
-            (1, of) => write!(f, "statement 1 of {of} is done"),
-            (done, of) => write!(f, "statements 1 to {done} of {of} are done"),
-        }
-    }
-}
-
-/// An index that is not valid although the statement that builds it has succeeded.
+/// A backfill that cannot run on its table, or go on with it.
 #[derive(Debug)]
-pub(crate) struct InvalidIndex {
+pub(crate) struct Hindered {
     pub(crate) id: MigrationId,
     pub(crate) path: String,
+    /// Its directive.
     pub(crate) place: Excerpt,
-    /// Its name with its schema, quoted.
-    pub(crate) index: String,
-    /// Whether the statement made it.
-    pub(crate) is_new: bool,
-    pub(crate) kept: Kept,
+    pub(crate) hindrance: Hindrance,
 }
 
 /// The result of a run.
@@ -212,6 +198,7 @@ impl Error {
             }
             Cause::Pooler { .. } => ErrorKind::Pooler,
             Cause::Unverified { .. } => ErrorKind::Verification,
+            Cause::Hindered(_) => ErrorKind::Backfill,
             Cause::Tracker { .. } => ErrorKind::Tracker,
             Cause::NewerTracker { .. } => ErrorKind::NewerTracker,
             Cause::ForeignTracker { .. } => ErrorKind::ForeignTracker,
@@ -244,6 +231,7 @@ impl Error {
             Cause::Pooler { migration, .. } => Some(migration),
             Cause::Function(failed) => Some(&failed.id),
             Cause::EndedItself { id, .. } | Cause::Unverified { id, .. } => Some(id),
+            Cause::Hindered(hindered) => Some(&hindered.id),
             _ => None,
         }
     }
@@ -261,6 +249,10 @@ impl Error {
             Cause::InvalidIndex(invalid) => {
                 let place = invalid.place.location();
                 Some((&invalid.path, place.line(), place.column()))
+            }
+            Cause::Hindered(hindered) => {
+                let place = hindered.place.location();
+                Some((&hindered.path, place.line(), place.column()))
             }
             _ => None,
         }
@@ -335,30 +327,17 @@ impl fmt::Display for Cause {
             Self::Refused(refusals) => write!(f, "{NOTHING}: {refusals}"),
             Self::Migration(failed) => {
                 let what = if failed.undoing { "the rollback of" } else { "migration" };
-                write!(f, "{what} {} failed; ", failed.id)?;
-                match failed.kept {
-                    None => f.write_str("nothing of it was kept")?,
-                    Some(kept) => kept.fmt(f)?,
-                }
+                write!(f, "{what} {} failed; {}", failed.id, failed.kept)?;
                 match failed.attempts {
                     0 => Ok(()),
                     retries => write!(f, " ({} attempts)", retries + 1),
                 }
             }
             Self::Function(failed) => failed.fmt(f),
-            Self::Unverified { id, kept: None, .. } => {
-                write!(f, "migration {id} is not what its verify script says; nothing of it was kept")
-            }
-            Self::Unverified { id, kept: Some(kept), .. } => {
+            Self::Hindered(hindered) => write!(f, "backfill {}: {}", hindered.id, hindered.hindrance),
+            Self::InvalidIndex(invalid) => invalid.fmt(f),
+            Self::Unverified { id, kept, .. } => {
                 write!(f, "migration {id} is not what its verify script says; {kept}")
-            }
-            Self::InvalidIndex(invalid) => {
-                let InvalidIndex { id, index, is_new, kept, .. } = &**invalid;
-                let since = if *is_new { "after" } else { "since before" };
-                write!(
-                    f,
-                    "migration {id} stopped: the index {index} is invalid {since} its statement; {kept}"
-                )
             }
             Self::Pooler { migration, .. } => {
                 write!(
@@ -433,72 +412,6 @@ impl std::error::Error for Error {
             Cause::Adopt(error) => Some(error),
             _ => None,
         }
-    }
-}
-
-impl Cause {
-    /// What to do next.
-    fn next(&self) -> Option<String> {
-        Some(match self {
-            Self::Migration(failed) if !failed.blockers.is_empty() => {
-                "let these sessions finish, or end them with pg_terminate_backend, and run migrate again".to_owned()
-            }
-            Self::Migration(failed) if failed.kept.is_some() => {
-                let verb = if failed.undoing { "roll back" } else { "run migrate" };
-                format!("correct that statement, or what stands in its way, and {verb} again: it goes on there; what is done has to stay as it is")
-            }
-            Self::Unverified { kept: Some(_), .. } => {
-                "correct what the statements behind it have to do, or the verify script, and run migrate again: it goes on there".to_owned()
-            }
-            Self::InvalidIndex(invalid) if invalid.is_new => "run migrate again: it is dropped and built anew".to_owned(),
-            Self::InvalidIndex(invalid) => {
-                format!("find out who left it; then run this and migrate again:\nDROP INDEX CONCURRENTLY {};", invalid.index)
-            }
-            Self::Pooler { address, .. } => {
-                let address = address.as_ref().map(|address| format!(" ({address})")).unwrap_or_default();
-                format!(
-                    "connect to the server itself{address}; if the pooler is in session mode, say so with `Migrator::assume_session`"
-                )
-            }
-            Self::Migration(failed) if failed.undoing => "correct what stands in its way and roll back again".to_owned(),
-            Self::Migration(_) => "correct the file and run migrate again".to_owned(),
-            Self::Function(failed) if failed.ended => {
-                "leave COMMIT and ROLLBACK to the library; then complete or undo by hand what it did, and delete its row \
-                 or set its state to 'applied'"
-                    .to_owned()
-            }
-            Self::Function(failed) if failed.undoing => {
-                "correct what stands in its way and roll back again".to_owned()
-            }
-            Self::Function(_) => "correct the function or the data, and run migrate again".to_owned(),
-            Self::Unverified { .. } => "correct the migration or its verify script and run migrate again".to_owned(),
-            Self::NewerTracker { .. } => "deploy a program with a newer version of the library".to_owned(),
-            Self::EndedItself { .. } => {
-                "take the COMMIT or ROLLBACK out of the script; then complete or undo by hand what it did, and delete its row \
-                 or set its state to 'applied'"
-                    .to_owned()
-            }
-            Self::Tracker { remedy, .. } => remedy.clone()?,
-            Self::ForeignTracker { .. } => {
-                "give the tracker a schema of its own with `Migrator::schema`".to_owned()
-            }
-            Self::Unconfirmed { database } => {
-                format!("if this is the database that was meant, confirm it by its name: `Migrator::confirm({database:?})`")
-            }
-            Self::ReadOnly { .. } => "migrate on the primary, or, if this is the primary, without default_transaction_read_only".to_owned(),
-            Self::LockTimeout { .. } => {
-                "wait for that process, or end it with pg_terminate_backend; no lock outlives its session".to_owned()
-            }
-            Self::LockLost | Self::ConnectionLost { .. } => {
-                "run migrate again: it reads from the tracker what is applied".to_owned()
-            }
-            Self::InTransaction => "commit or roll back before migrating".to_owned(),
-            Self::Refused(_) | Self::Stale(_) | Self::Invalid(_) | Self::UnsupportedServer { .. } => return None,
-            #[cfg(feature = "tokio-postgres")]
-            Self::Connect(_) => return None,
-            #[cfg(feature = "adopt")]
-            Self::Adopt(_) => return None,
-        })
     }
 }
 

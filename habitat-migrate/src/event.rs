@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use habitat_migrate_catalog::MigrationId;
 
+use crate::backfill::grouped;
 use crate::server::ServerError;
 
 /// Something that happened during a run, given to the callback of `Migrator::on_event`.
@@ -72,6 +73,17 @@ pub enum Event {
         /// How long the pause is.
         pause: Duration,
     },
+    /// A batch of a backfill is committed.
+    Backfill {
+        /// Which one.
+        migration: MigrationId,
+        /// How many rows of the table are done by now, by all runs.
+        rows: u64,
+        /// About how many there are, where the table has been analysed.
+        estimate: Option<u64>,
+        /// How many batches are done by now, by all runs.
+        batches: u64,
+    },
     /// The connection was lost and a new one is opened; only for runs by connection string.
     Reconnecting,
 }
@@ -105,6 +117,11 @@ impl fmt::Display for Event {
                 write!(f, "attempt {attempt} at {migration}: {error}")?;
                 blockers.iter().try_for_each(|blocker| write!(f, "; {blocker}"))?;
                 write!(f, "; again in {:.1} s", pause.as_secs_f64())
+            }
+            Self::Backfill { migration, rows, estimate, .. } => {
+                write!(f, "backfilling {migration}: {}", grouped(*rows))?;
+                estimate.iter().try_for_each(|rows| write!(f, " of about {}", grouped(*rows)))?;
+                f.write_str(" rows")
             }
             Self::Reconnecting => f.write_str("the connection was lost; connecting again"),
         }

@@ -26,6 +26,7 @@
 
 #[cfg(feature = "adopt")]
 pub mod adopt;
+mod backfill;
 pub mod build;
 pub mod client;
 mod code;
@@ -54,6 +55,7 @@ mod tracker;
 
 #[cfg(feature = "adopt")]
 pub use adopt::{Adopt, Adoption};
+pub use backfill::{Backfill, BackfillState};
 pub use client::Client;
 #[cfg(feature = "tokio-postgres")]
 pub use connect::Connector;

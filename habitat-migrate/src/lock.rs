@@ -43,6 +43,11 @@ impl Lock {
         format!("SELECT 'lock' AS \"habitat-migrate\", pg_catalog.pg_try_advisory_xact_lock({});\n", self.key)
     }
 
+    /// Takes the lock for the session, if nobody else has it, as a condition.
+    pub(crate) fn try_session(self) -> String {
+        format!("pg_catalog.pg_try_advisory_lock({})", self.key)
+    }
+
     /// Gives the lock to the session, and ends the transaction that has it.
     pub(crate) fn to_session(self) -> String {
         format!("SELECT pg_catalog.pg_advisory_lock({});\nCOMMIT;\n", self.key)

@@ -11,6 +11,7 @@ pub struct Report {
     pub(crate) applied: Vec<Applied>,
     pub(crate) undone: Vec<Applied>,
     pub(crate) repaired: Vec<MigrationId>,
+    pub(crate) paused: Option<MigrationId>,
     pub(crate) present: usize,
     pub(crate) newer: usize,
     pub(crate) waited: Duration,
@@ -31,6 +32,13 @@ impl Report {
     /// The migrations whose records a repair changed, in order; it ran none of them.
     pub fn repaired(&self) -> &[MigrationId] {
         &self.repaired
+    }
+
+    /// The backfill that is paused, if the run came to one: it and what stands behind it are not applied.
+    ///
+    /// They are when somebody has resumed it with [`Migrator::resume_backfill`](crate::Migrator::resume_backfill) and migrates again.
+    pub fn paused(&self) -> Option<&MigrationId> {
+        self.paused.as_ref()
     }
 
     /// Whether there was nothing to do.
@@ -65,6 +73,7 @@ impl Report {
         self.undone.extend(next.undone);
         Self {
             present,
+            paused: next.paused,
             waited: self.waited + next.waited,
             elapsed: self.elapsed + next.elapsed,
             newer: next.newer,
@@ -81,6 +90,7 @@ impl fmt::Display for Report {
                 n => write!(f, "{n} records changed, nothing run")?,
             },
             _ if !self.undone.is_empty() => self.write_undone(f)?,
+            (0, _) if self.paused.is_some() => f.write_str("nothing applied")?,
             (0, 1) => f.write_str("nothing to do: the one migration is applied")?,
             (0, present) => write!(f, "nothing to do: all {present} migrations are applied")?,
             (1, _) => f.write_str("1 migration applied")?,
@@ -89,8 +99,13 @@ impl fmt::Display for Report {
         let seconds = self.elapsed.as_secs_f64();
         let time = if seconds < 1.0 { (seconds * 1e3, "ms") } else { (seconds, "s") };
         write!(f, " ({:.1} {})", time.0, time.1)?;
-        if !self.applied.is_empty() && self.present > 0 {
-            write!(f, "; {} were there already", self.present)?;
+        match self.present {
+            present if self.applied.is_empty() || present == 0 => {}
+            1 => f.write_str("; 1 was there already")?,
+            present => write!(f, "; {present} were there already")?,
+        }
+        if let Some(id) = &self.paused {
+            write!(f, "; the backfill {id} is paused, and what stands behind it waits")?;
         }
         if self.newer > 0 {
             write!(f, "; the database has {} newer than this program", self.newer)?;

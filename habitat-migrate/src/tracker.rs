@@ -12,12 +12,15 @@ use crate::history::{History, Record, State};
 use crate::sql::{Ident, Literal};
 
 mod audit;
+mod backfill;
 mod change;
 mod format;
+mod offline;
 mod progress;
 mod record;
 mod rights;
 
+pub(crate) use backfill::{Bound, ELSEWHERE};
 pub(crate) use format::FORMAT;
 pub(crate) use progress::{Direction, FoundIndex, IndexWork, Progress, indexes_there};
 pub(crate) use record::{ENDED, Mark};
@@ -78,8 +81,7 @@ impl Presence {
         Self {
             table: row.is_true(column),
             schema: row.is_true(column + 1),
-            // Whoever took the comment away left what the first format had.
-            format: format::read_format(row.value(column + 2)).unwrap_or(1),
+            format: row.number(column + 2).unwrap_or_default(),
             environments: row.is_true(column + 3),
         }
     }
@@ -234,13 +236,15 @@ impl Tracker {
         history.with_scripts(scripts.collect())
     }
 
-    /// The columns of a table of the tracker's name, to tell whose it is.
+    /// The columns of a table of the tracker's name, to tell whose it is, and its format, if it is ours.
     pub(crate) fn shape(&self) -> String {
         format!(
             "SELECT 'column' AS \"habitat-migrate\", a.attname FROM pg_catalog.pg_attribute AS a \
              WHERE a.attrelid OPERATOR(pg_catalog.=) pg_catalog.to_regclass({}) \
-             AND a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped ORDER BY a.attnum;\n",
+             AND a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped ORDER BY a.attnum;\n\
+             SELECT 'format' AS \"habitat-migrate\", {};\n",
             Literal(&self.table),
+            self.format(),
         )
     }
 
@@ -248,10 +252,11 @@ impl Tracker {
     pub(crate) fn presence(&self) -> String {
         format!(
             "pg_catalog.to_regclass({0}) IS NOT NULL, pg_catalog.to_regnamespace({1}) IS NOT NULL, \
-             pg_catalog.obj_description(pg_catalog.to_regclass({0}), 'pg_class'), pg_catalog.to_regclass({2}) IS NOT NULL",
+             {3}, pg_catalog.to_regclass({2}) IS NOT NULL",
             Literal(&self.table),
             Literal(&Ident(&self.schema).to_string()),
             Literal(&self.environments),
+            self.format(),
         )
     }
 }

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use habitat_migrate::testing::Database;
 use habitat_migrate::{Catalog, Migration};
-use lifecycle::{apply, plain_owner, revert, set, up, verify};
+use lifecycle::{apply, plain_owner, revert, set, try_revert, up, verify};
 use postgres::Client;
 use support::{database, own_server, value};
 
@@ -98,7 +98,7 @@ const SESSION_OF_SOMEBODY_ELSE: &str = "SET timezone = 'Pacific/Auckland'; SET d
 #[test]
 fn the_guards_are_on_again_after_the_seed_and_after_it_is_gone() {
     let (database, mut client) = seeded();
-    let seed = seed(&set(FOLDER)).clone();
+    let catalog = set(FOLDER);
     let off = "SELECT count(*) FROM pg_trigger WHERE tgenabled <> 'O'";
     assert_eq!(value::<i64>(&mut client, off), 0);
     let transaction =
@@ -115,7 +115,7 @@ fn the_guards_are_on_again_after_the_seed_and_after_it_is_gone() {
         let error = client.batch_execute(change).unwrap_err();
         assert_eq!(error.code().map(|code| code.code()), Some("23001"), "{change}: {error:?}");
     }
-    revert(&mut client, &seed);
+    revert(&mut client, &catalog, seed(&catalog));
     assert_eq!(value::<i64>(&mut database.connect().unwrap(), off), 0);
     let helpers = "SELECT count(*) FROM pg_proc WHERE pronamespace = pg_my_temp_schema()";
     assert_eq!(value::<i64>(&mut client, helpers), 0, "functions of the session are left");
@@ -126,7 +126,7 @@ fn taking_the_seed_back_leaves_the_rows_of_others() {
     let (_database, mut client) = seeded();
     let catalog = set(FOLDER);
     client.batch_execute(OWN_ROWS).unwrap();
-    revert(&mut client, seed(&catalog));
+    revert(&mut client, &catalog, seed(&catalog));
     let mut left = rows(&mut client);
     left.retain(|_, rows| !rows.is_empty());
     let counts: Vec<(&str, usize)> = left.iter().map(|(table, rows)| (table.as_str(), rows.len())).collect();
@@ -145,7 +145,7 @@ fn taking_the_seed_back_leaves_the_rows_of_others() {
     );
     let next = "INSERT INTO treasury.events (event_type) VALUES ('own.second') RETURNING sequence";
     assert_eq!(value::<i64>(&mut client, next), 102);
-    apply(&mut client, seed(&catalog));
+    apply(&mut client, &catalog, seed(&catalog));
     assert_eq!(value::<i64>(&mut client, "SELECT max(sequence) FROM treasury.events"), 202);
 }
 
@@ -169,9 +169,9 @@ const OWN_ROWS: &str = "
 fn a_seed_that_was_taken_back_comes_again_with_the_same_rows() {
     let (_database, mut client) = seeded();
     let (catalog, before) = (set(FOLDER), rows(&mut client));
-    revert(&mut client, seed(&catalog));
+    revert(&mut client, &catalog, seed(&catalog));
     assert!(rows(&mut client)["treasury.events"].is_empty());
-    apply(&mut client, seed(&catalog));
+    apply(&mut client, &catalog, seed(&catalog));
     assert_eq!(rows(&mut client), before);
 }
 
@@ -186,11 +186,9 @@ fn a_row_that_somebody_built_upon_the_seed_keeps_all_of_it() {
         )
         .unwrap();
     let before = rows(&mut client);
-    let down = seed(&catalog).down().expect("a down script");
-    let error = client.batch_execute(&format!("BEGIN; {down}; COMMIT")).unwrap_err();
-    let constraint = error.as_db_error().and_then(|error| error.constraint()).map(str::to_owned);
-    assert_eq!(constraint.as_deref(), Some("contributions_contributor_id_fkey"), "{error:?}");
-    client.batch_execute("ROLLBACK").unwrap();
+    let error = try_revert(&mut client, &catalog).unwrap_err();
+    let constraint = error.server_error().and_then(|error| error.constraint.as_deref());
+    assert_eq!(constraint, Some("contributions_contributor_id_fkey"), "{error:?}");
     assert_eq!(rows(&mut client), before);
     assert_eq!(verify(&mut client, &catalog), [""; 0]);
     let next = "INSERT INTO treasury.events (event_type) VALUES ('own') RETURNING sequence";
@@ -211,12 +209,11 @@ fn the_seed_is_not_taken_back_in_part_where_policies_hide_rows() {
              USING (member_id = current_setting('app.current_member_id', true)::uuid);",
         )
         .unwrap();
-    let down = seed(&catalog).down().expect("a down script");
-    let error = owner.batch_execute(&format!("BEGIN; {down}; COMMIT")).unwrap_err();
-    assert_eq!(error.code().map(|code| code.code()), Some("42501"), "{error:?}");
-    owner.batch_execute("ROLLBACK; ALTER TABLE people.members NO FORCE ROW LEVEL SECURITY").unwrap();
+    let error = try_revert(&mut owner, &catalog).unwrap_err();
+    assert_eq!(error.server_error().map(|error| error.code.as_str()), Some("42501"), "{error:?}");
+    owner.batch_execute("ALTER TABLE people.members NO FORCE ROW LEVEL SECURITY").unwrap();
     assert_eq!(value::<i64>(&mut owner, "SELECT count(*) FROM people.members"), 10);
-    revert(&mut owner, seed(&catalog));
+    revert(&mut owner, &catalog, seed(&catalog));
     assert_eq!(value::<i64>(&mut owner, "SELECT count(*) FROM people.members"), 0);
 }
 

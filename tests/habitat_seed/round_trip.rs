@@ -2,7 +2,9 @@
 
 use habitat_migrate::testing::Server;
 
-use crate::lifecycle::{apply, assert_same, down, dump, plain_owner, revert, set, there_and_back, up};
+use crate::lifecycle::{
+    apply, assert_same, down, dump, plain_owner, revert, set, there_and_back, try_revert, up,
+};
 use crate::support::{database, own_server, value};
 use crate::{FOLDER, rows};
 
@@ -26,9 +28,9 @@ fn the_seed_changes_no_schema() {
     let (server, database, catalog) = (Server::shared().expect("a server"), database(), set(FOLDER));
     let mut client = database.connect().unwrap();
     let (seed, core) = catalog.migrations().split_last().expect("migrations");
-    core.iter().for_each(|migration| apply(&mut client, migration));
+    core.iter().for_each(|migration| apply(&mut client, &catalog, migration));
     let before = dump(server, &database);
-    apply(&mut client, seed);
+    apply(&mut client, &catalog, seed);
     assert_same(&dump(server, &database), &before, "seeded");
 }
 
@@ -64,11 +66,9 @@ fn what_others_have_put_into_a_schema_stops_its_down_script() {
     let mut client = database.connect().unwrap();
     up(&mut client, &catalog);
     client.batch_execute("CREATE VIEW agreements.of_others AS SELECT 1").unwrap();
-    catalog.migrations()[4..].iter().for_each(|seed| revert(&mut client, seed));
-    let agreements = &catalog.migrations()[3];
-    let script = agreements.down().expect("a down script");
-    let error = client.batch_execute(&format!("BEGIN; {script}; COMMIT")).unwrap_err();
-    assert_eq!(error.code().map(|code| code.code()), Some("2BP01"), "{error:?}");
-    client.batch_execute("ROLLBACK; DROP VIEW agreements.of_others").unwrap();
-    revert(&mut client, agreements);
+    catalog.migrations()[4..].iter().for_each(|seed| revert(&mut client, &catalog, seed));
+    let error = try_revert(&mut client, &catalog).unwrap_err();
+    assert_eq!(error.server_error().map(|error| error.code.as_str()), Some("2BP01"), "{error:?}");
+    client.batch_execute("DROP VIEW agreements.of_others").unwrap();
+    revert(&mut client, &catalog, &catalog.migrations()[3]);
 }

@@ -8,8 +8,8 @@ mod round_trip;
 mod support;
 
 use habitat_migrate::testing::{Database, Server};
-use habitat_migrate::{Catalog, Compatibility, Migration, Version};
-use lifecycle::{apply, assert_same, dump, plain_owner, revert, set, up, verify};
+use habitat_migrate::{Catalog, Compatibility, ErrorKind, Migration, Version};
+use lifecycle::{apply, assert_same, dump, migrator, plain_owner, revert, set, up, verify};
 use postgres::Client;
 use support::{database, own_server, value};
 
@@ -87,13 +87,15 @@ fn a_program_that_knows_nothing_of_tenants_still_inserts_companies_and_users() {
 fn an_unknown_role_stops_the_migration_before_it_changes_anything() {
     let (server, database, catalog) = (Server::shared().expect("a server"), database(), set(FOLDER));
     let mut client = database.connect().unwrap();
-    catalog.migrations()[..2].iter().for_each(|migration| apply(&mut client, migration));
+    catalog.migrations()[..2].iter().for_each(|migration| apply(&mut client, &catalog, migration));
     client.batch_execute(&format!("UPDATE users SET role = 'Admin' WHERE id = '{BOB}'")).unwrap();
     let before = dump(server, &database);
-    let error = client.batch_execute(migration(&catalog, "002").script()).unwrap_err();
-    let error = error.as_db_error().expect("the server refuses it");
-    assert_eq!(error.message(), "Users have roles other than admin and viewer");
-    assert_eq!(error.detail(), Some("Found: 'Admin' (1 users)."));
+    let error = migrator(&catalog).migrate(&mut client).unwrap_err();
+    let id = migration(&catalog, "002").id();
+    assert_eq!((error.kind(), error.migration()), (ErrorKind::Migration, Some(id)), "{error:?}");
+    let error = error.server_error().expect("the server refuses it");
+    assert_eq!(error.message, "Users have roles other than admin and viewer");
+    assert_eq!(error.detail.as_deref(), Some("Found: 'Admin' (1 users)."));
     assert_same(&dump(server, &database), &before, "refused");
 }
 
@@ -106,7 +108,7 @@ fn roles_that_are_new_become_lower_ones_when_they_go() {
          UPDATE users SET role = 'MANAGER' WHERE id = '{BOB}'"
     );
     client.batch_execute(&promote).unwrap();
-    catalog.migrations()[2..].iter().rev().for_each(|migration| revert(&mut client, migration));
+    catalog.migrations()[2..].iter().rev().for_each(|migration| revert(&mut client, &catalog, migration));
     let roles = "SELECT string_agg(role, ' ' ORDER BY id) FROM users";
     assert_eq!(value::<String>(&mut client, roles), "admin viewer admin admin viewer");
     client

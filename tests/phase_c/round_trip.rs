@@ -1,10 +1,12 @@
 //! All of Phase C goes up, down and up again without a trace: a dump and the rows tell.
 
 use habitat_migrate::testing::Server;
+use habitat_migrate::{Catalog, ErrorKind, Migration};
 use postgres::{Client, SimpleQueryMessage};
 
 use crate::lifecycle::{
-    apply, assert_same, down, dump, plain_owner, revert, set, there_and_back, up, verify,
+    apply, assert_same, down, dump, everything, migrator, plain_owner, revert, set, there_and_back, up,
+    verify,
 };
 use crate::support::{database, own_server, value};
 use crate::{ACME, ADA, FOLDER, audit, new_key};
@@ -29,10 +31,10 @@ fn each_migration_alone_goes_down_and_up_again() {
     let (server, database, catalog) = (Server::shared().expect("a server"), database(), set(FOLDER));
     let mut client = database.connect().unwrap();
     for migration in catalog.migrations() {
-        apply(&mut client, migration);
+        apply(&mut client, &catalog, migration);
         let (schema, rows_before) = (dump(server, &database), rows(&mut client));
-        revert(&mut client, migration);
-        apply(&mut client, migration);
+        revert(&mut client, &catalog, migration);
+        apply(&mut client, &catalog, migration);
         assert_same(&dump(server, &database), &schema, &format!("{} again", migration.id()));
         assert_eq!(rows(&mut client), rows_before, "{}", migration.id());
     }
@@ -93,4 +95,58 @@ fn rows(client: &mut Client) -> String {
     }
     assert!(text.lines().count() >= 15, "{text}");
     text
+}
+
+#[test]
+fn a_verify_script_that_fails_leaves_the_database_as_it_was() {
+    let (server, database, catalog) = (Server::shared().expect("a server"), database(), set(FOLDER));
+    let mut client = database.connect().unwrap();
+    let (last, before) = catalog.migrations().split_last().expect("migrations");
+    let target = before.last().expect("one before it").id().clone();
+    migrator(&catalog).target(target).migrate(&mut client).unwrap();
+    let state = |client: &mut Client| (dump(server, &database), everything(server, &database), rows(client));
+    let then = state(&mut client);
+    let found = "SELECT false, 'the last statement of all fails';";
+    let doubtful = with_verify(&catalog, last, &format!("{}\n{found}", last.verify().expect("there is one")));
+    let error = migrator(&doubtful).migrate(&mut client).unwrap_err();
+    assert_eq!((error.kind(), error.migration()), (ErrorKind::Verification, Some(last.id())), "{error:?}");
+    assert_eq!(error.findings().len(), 1, "{error:?}");
+    assert_eq!(error.findings()[0].statement(), found.trim_end_matches(';'));
+    let now = state(&mut client);
+    assert_same(&now.0, &then.0, "the schema");
+    assert_same(&now.1, &then.1, "the data");
+    assert_eq!(now.2, then.2);
+    // It is not the dumps that cannot tell.
+    apply(&mut client, &catalog, last);
+    let now = everything(server, &database);
+    assert!(now.is_none() || now != then.1);
+}
+
+#[test]
+fn verification_on_demand_finds_what_somebody_broke_and_writes_nothing() {
+    let (server, database, catalog) = (Server::shared().expect("a server"), database(), set(FOLDER));
+    let mut client = database.connect().unwrap();
+    up(&mut client, &catalog);
+    client.batch_execute("DROP INDEX idx_sessions_tenant_id; DELETE FROM role_hierarchy").unwrap();
+    let before = everything(server, &database);
+    let found = migrator(&catalog).verify(&mut client).unwrap();
+    let versions: Vec<&str> = found.iter().map(|finding| finding.migration().version().as_str()).collect();
+    assert_eq!(versions, ["001_add_tenant_routing", "002_add_rbac_roles", "002_add_rbac_roles"], "{found:?}");
+    assert_same(&everything(server, &database), &before, "verified");
+}
+
+/// The set with another verify script for one of its migrations.
+fn with_verify(catalog: &Catalog, doubted: &Migration, verify: &str) -> Catalog {
+    let scripts = catalog.migrations().iter().flat_map(|migration| {
+        let version = migration.version().as_str();
+        let verify = if migration.id() == doubted.id() { Some(verify) } else { migration.verify() };
+        let script = |role: &str, text: &str| (format!("{version}{role}.sql"), text.to_owned());
+        [
+            Some(script("", migration.script())),
+            migration.down().map(|text| script(".down", text)),
+            verify.map(|text| script(".verify", text)),
+        ]
+    });
+    Catalog::from_scripts("phase-c", scripts.flatten().collect::<Vec<_>>())
+        .unwrap_or_else(|problems| panic!("{}", problems.render()))
 }

@@ -1,15 +1,20 @@
-//! The life of a set of migrations: up, verified, down, and what a dump tells of it. The scripts are driven
-//! by a plain client, as a person with psql would.
+//! The life of a set of migrations, by the library's own verbs: up, verified, down, and what a dump tells of it.
+//!
+//! The tracker stands in a schema of its own, which the dumps leave out: its log grows whatever happens.
 
 #![allow(dead_code, reason = "each suite uses a part of it")]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use habitat_migrate::policy::Rollback;
 use habitat_migrate::testing::{Database, Server};
-use habitat_migrate::{Catalog, Migration};
+use habitat_migrate::{Catalog, Error, Migration, Migrator};
 use postgres::error::ErrorPosition;
 use postgres::{Client, SimpleQueryMessage};
+
+/// The schema that the tracker is in.
+pub const TRACKER: &str = "migrations";
 
 /// The migrations of a folder of this repository.
 pub fn set(folder: &str) -> Catalog {
@@ -17,45 +22,54 @@ pub fn set(folder: &str) -> Catalog {
         .unwrap_or_else(|problems| panic!("{}", problems.render()))
 }
 
-/// Applies every migration, each in a transaction with its verification.
-pub fn up(client: &mut Client, catalog: &Catalog) {
-    catalog.migrations().iter().for_each(|migration| apply(client, migration));
+/// What applies a set in a database for tests.
+pub fn migrator(catalog: &Catalog) -> Migrator {
+    Migrator::new(catalog.clone()).schema(TRACKER).environment("test")
 }
 
-/// Applies one migration: script, deferred constraints and verification commit together.
-pub fn apply(client: &mut Client, migration: &Migration) {
-    run(client, migration, "BEGIN");
-    run(client, migration, migration.script());
-    run(client, migration, "SET CONSTRAINTS ALL IMMEDIATE");
-    let verify = migration.verify().unwrap_or_else(|| panic!("{} has no verify script", migration.id()));
-    assert_eq!(findings(client, verify), [""; 0], "{}", migration.id());
-    run(client, migration, "COMMIT");
+/// Applies every migration.
+pub fn up(client: &mut Client, catalog: &Catalog) {
+    migrator(catalog).migrate(client).unwrap_or_else(|error| panic!("{error:?}"));
+}
+
+/// Applies one migration, the next one.
+pub fn apply(client: &mut Client, catalog: &Catalog, migration: &Migration) {
+    let outcome = migrator(catalog).target(migration.id().clone()).migrate(client);
+    let report = outcome.unwrap_or_else(|error| panic!("{error:?}"));
+    let applied: Vec<_> = report.applied().iter().map(|applied| applied.id()).collect();
+    assert_eq!(applied, [migration.id()]);
 }
 
 /// Takes every migration back, the last one first.
 pub fn down(client: &mut Client, catalog: &Catalog) {
-    catalog.migrations().iter().rev().for_each(|migration| revert(client, migration));
+    let report =
+        migrator(catalog).rollback(client, Rollback::All).unwrap_or_else(|error| panic!("{error:?}"));
+    let undone: Vec<_> = report.undone().iter().map(|undone| undone.id()).collect();
+    let expected: Vec<_> = catalog.migrations().iter().rev().map(Migration::id).collect();
+    assert_eq!(undone, expected);
 }
 
-/// Takes one migration back, in a transaction.
-pub fn revert(client: &mut Client, migration: &Migration) {
-    let script = migration.down().unwrap_or_else(|| panic!("{} has no down script", migration.id()));
-    for text in ["BEGIN", script, "COMMIT"] {
-        run(client, migration, text);
-    }
+/// Takes the migration back that was applied last.
+pub fn revert(client: &mut Client, catalog: &Catalog, migration: &Migration) {
+    let report = try_revert(client, catalog).unwrap_or_else(|error| panic!("{error:?}"));
+    let undone: Vec<_> = report.iter().map(ToString::to_string).collect();
+    assert_eq!(undone, [migration.id().to_string()]);
 }
 
-/// What the verify scripts of the whole set find in a transaction that can only read.
+/// Tries to take back what was applied last; tells what it was.
+pub fn try_revert(client: &mut Client, catalog: &Catalog) -> Result<Vec<String>, Box<Error>> {
+    let report = migrator(catalog).rollback(client, Rollback::Last).map_err(Box::new)?;
+    Ok(report.undone().iter().map(|undone| undone.id().to_string()).collect())
+}
+
+/// What the verify scripts of everything that is applied find.
 pub fn verify(client: &mut Client, catalog: &Catalog) -> Vec<String> {
-    client.batch_execute("BEGIN; SET TRANSACTION READ ONLY").expect("a transaction");
-    let scripts = catalog.migrations().iter().filter_map(Migration::verify);
-    let found = scripts.flat_map(|script| findings(client, script)).collect();
-    client.batch_execute("ROLLBACK").expect("a transaction");
-    found
+    let found = migrator(catalog).verify(client).unwrap_or_else(|error| panic!("{error:?}"));
+    found.iter().map(ToString::to_string).collect()
 }
 
-/// The statements of a verify script that fail: by a row that begins with false, by no row at all, or by an
-/// error, behind which nothing is looked at. It needs an open transaction, which goes on.
+/// The statements of a verify script that fail, read by a plain client: by a row that begins with false, by no row at all, or by an
+/// error, behind which nothing is looked at. It needs an open transaction, which goes on: a fault is undone with it.
 pub fn findings(client: &mut Client, script: &str) -> Vec<String> {
     client.batch_execute("SAVEPOINT findings").expect("a transaction");
     let (found, count) = match client.simple_query(script) {
@@ -145,10 +159,6 @@ pub fn assert_faults_are_found(client: &mut Client, catalog: &Catalog, faults: &
     assert_eq!(faults.iter().filter(known).count(), faults.len(), "a fault of a migration that is not there");
 }
 
-fn run(client: &mut Client, migration: &Migration, text: &str) {
-    client.batch_execute(text).unwrap_or_else(|error| panic!("{}: {error:?}\n{text}", migration.id()));
-}
-
 /// One migration at a time up, all of them down, all of them up, with a dump and the rows before and after each
 /// step. `at_the_top` runs when all of them are applied, and leaves the schema as it is.
 pub fn there_and_back<T: PartialEq + std::fmt::Debug>(
@@ -161,7 +171,7 @@ pub fn there_and_back<T: PartialEq + std::fmt::Debug>(
     let mut states = Vec::new();
     for migration in catalog.migrations() {
         states.push((dump(server, database), rows(client)));
-        apply(client, migration);
+        apply(client, catalog, migration);
     }
     let (complete, all) = (dump(server, database), rows(client));
     assert_eq!(verify(client, catalog), [""; 0]);
@@ -169,7 +179,7 @@ pub fn there_and_back<T: PartialEq + std::fmt::Debug>(
     assert_same(&dump(server, database), &complete, "used");
     assert_eq!(verify(client, catalog), [""; 0]);
     for (migration, (before, rows_before)) in catalog.migrations().iter().zip(&states).rev() {
-        revert(client, migration);
+        revert(client, catalog, migration);
         assert_same(&dump(server, database), before, &format!("after {} went down", migration.id()));
         assert_eq!(&rows(client), rows_before, "after {} went down", migration.id());
     }
@@ -187,14 +197,26 @@ pub fn plain_owner(database: &Database, login: &str) -> Client {
     database.config().user(login).connect(postgres::NoTls).expect("a connection")
 }
 
-/// The schema as pg_dump prints it; `None`, and a line that says so, where no pg_dump fits the server.
+/// The schema as pg_dump prints it, without the tracker's; `None`, and a line that says so, where no pg_dump fits the server.
 pub fn dump(server: &Server, database: &Database) -> Option<String> {
+    dumped(server, database, &["--schema-only"])
+}
+
+/// Schema and data, likewise; not how far sequences came, which no rollback sets back.
+pub fn everything(server: &Server, database: &Database) -> Option<String> {
+    let all = dumped(server, database, &["--inserts"])?;
+    let kept = all.lines().filter(|line| !line.starts_with("SELECT pg_catalog.setval("));
+    Some(kept.collect::<Vec<_>>().join("\n"))
+}
+
+fn dumped(server: &Server, database: &Database, arguments: &[&str]) -> Option<String> {
     let Some(program) = pg_dump(server) else {
         eprintln!("skipped: no pg_dump for a server of version {} is here", server.version());
         return None;
     };
-    let output = Command::new(program).args(["--schema-only", "--dbname", &database.url()]).output();
-    let output = output.expect("pg_dump runs");
+    let mut command = Command::new(program);
+    command.args(arguments).args(["--exclude-schema", TRACKER, "--dbname", &database.url()]);
+    let output = command.output().expect("pg_dump runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout).expect("a dump is text");
     // Newer minor versions put a random word around the dump.
@@ -210,13 +232,17 @@ pub fn assert_same(now: &Option<String>, then: &Option<String>, what: &str) {
     assert!(now == then, "{what}: {differs:?}, {} and {} bytes", now.len(), then.len());
 }
 
-/// The program beside the server's own, else that of PATH if it is new enough for the server.
 fn pg_dump(server: &Server) -> Option<PathBuf> {
+    program(server, "pg_dump")
+}
+
+/// The program beside the server's own, else that of PATH if it is new enough for the server.
+pub fn program(server: &Server, name: &str) -> Option<PathBuf> {
     let options =
         server.data_dir().and_then(|data| std::fs::read_to_string(data.join("postmaster.opts")).ok());
     let beside = options.and_then(|line| {
         let postgres = line.split_once(" \"").map_or(line.as_str(), |(program, _)| program);
-        Some(Path::new(postgres).parent()?.join("pg_dump"))
+        Some(Path::new(postgres).parent()?.join(name))
     });
     let fits = |program: &PathBuf| {
         let version = Command::new(program).arg("--version").output().ok()?;
@@ -225,5 +251,5 @@ fn pg_dump(server: &Server) -> Option<PathBuf> {
         let major: u32 = number.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()?;
         (major >= server.major()).then_some(())
     };
-    beside.into_iter().chain([PathBuf::from("pg_dump")]).find(|program| fits(program).is_some())
+    beside.into_iter().chain([PathBuf::from(name)]).find(|program| fits(program).is_some())
 }

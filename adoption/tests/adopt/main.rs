@@ -1,5 +1,6 @@
 //! Databases that other tools migrated are adopted, and the next migration applies.
 
+mod layouts;
 mod peers;
 mod refusals;
 mod support;

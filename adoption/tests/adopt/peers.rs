@@ -1,16 +1,13 @@
 //! Projects of the tools that are crates: each is migrated by its own crate, from files in its own layout.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-
 use diesel_async::{AsyncConnection as _, AsyncMigrationHarness, AsyncPgConnection};
 use diesel_migrations::{FileBasedMigrations, MigrationHarness as _};
 use habitat_migrate::adopt::{Algorithm, Proof};
 use habitat_migrate::testing::Database;
-use habitat_migrate::{Adopt, Adoption, Migrator};
+use habitat_migrate::{Adopt, Adoption, Layout, Migrator};
 use sqlx::Connection as _;
 
-use crate::support::{ITEMS, USERS, adopted, database, three};
+use crate::support::{Folder, ITEMS, ORDERS, USERS, adopted, database, three};
 
 #[test]
 fn a_database_that_refinery_migrated_is_adopted() {
@@ -18,10 +15,11 @@ fn a_database_that_refinery_migrated_is_adopted() {
     folder.write("V1__users.sql", USERS);
     folder.write("V2__items.sql", ITEMS);
     let mut client = database.connect().expect("a connection");
-    let migrations = refinery::load_sql_migrations(&folder.0).expect("migrations that refinery reads");
+    let migrations = refinery::load_sql_migrations(folder.path()).expect("migrations that refinery reads");
     refinery::Runner::new(&migrations).run(&mut client).expect("refinery migrates");
 
-    let migrator = Migrator::new(three(["0001_users", "0002_items", "0003_orders"]));
+    folder.write("V3__orders.sql", ORDERS);
+    let migrator = folder.migrator(Layout::Refinery);
     let adoption = adopted(&mut client, &migrator, "public.refinery_schema_history", "public");
     assert_eq!(proofs(&adoption), [Proof::Checksum(Algorithm::SipHash13); 2]);
     assert!(adoption.matched().iter().all(|matched| matched.applied_at().is_some()));
@@ -30,10 +28,9 @@ fn a_database_that_refinery_migrated_is_adopted() {
 #[test]
 fn a_database_that_sqlx_migrated_is_adopted() {
     let database = database();
-    migrate_by_sqlx(&database, USERS);
+    let folder = migrate_by_sqlx(&database, USERS);
     let mut client = database.connect().expect("a connection");
-    let migrator =
-        Migrator::new(three(["20240501000001_users", "20240501000002_items", "20240501000003_orders"]));
+    let migrator = folder.migrator(Layout::Sqlx);
     let adoption = adopted(&mut client, &migrator, "public._sqlx_migrations", "public");
     assert_eq!(proofs(&adoption), [Proof::Checksum(Algorithm::Sha384); 2]);
     assert!(adoption.matched().iter().all(|m| m.applied_at().is_some() && m.execution_time().is_some()));
@@ -42,10 +39,11 @@ fn a_database_that_sqlx_migrated_is_adopted() {
 #[test]
 fn line_ends_that_sqlx_minds_do_not_stand_against_adoption() {
     let database = database();
-    migrate_by_sqlx(&database, &USERS.replace('\n', "\r\n"));
+    let folder = migrate_by_sqlx(&database, &USERS.replace('\n', "\r\n"));
+    // Somebody has checked the files out with other line ends since.
+    folder.write("20240501000001_users.up.sql", USERS);
     let mut client = database.connect().expect("a connection");
-    let migrator =
-        Migrator::new(three(["20240501000001_users", "20240501000002_items", "20240501000003_orders"]));
+    let migrator = folder.migrator(Layout::Sqlx);
     let adoption = adopted(&mut client, &migrator, "public._sqlx_migrations", "public");
     let expected = [Proof::ChecksumOfForm(Algorithm::Sha384), Proof::Checksum(Algorithm::Sha384)];
     assert_eq!(proofs(&adoption), expected);
@@ -54,9 +52,7 @@ fn line_ends_that_sqlx_minds_do_not_stand_against_adoption() {
 #[test]
 fn an_async_client_adopts_too() {
     let database = database();
-    migrate_by_sqlx(&database, USERS);
-    let migrator =
-        Migrator::new(three(["20240501000001_users", "20240501000002_items", "20240501000003_orders"]));
+    let migrator = migrate_by_sqlx(&database, USERS).migrator(Layout::Sqlx);
     runtime().block_on(async {
         let (mut client, connection) =
             tokio_postgres::connect(&database.url(), tokio_postgres::NoTls).await.expect("a connection");
@@ -78,14 +74,15 @@ fn a_database_that_diesel_migrated_is_adopted() {
     folder.write("2024-05-01-000002_items/down.sql", "DROP TABLE items;\n");
     runtime().block_on(async {
         let connection = AsyncPgConnection::establish(&database.url()).await.expect("a connection");
-        let source = FileBasedMigrations::from_path(&folder.0).expect("migrations that diesel reads");
+        let source = FileBasedMigrations::from_path(folder.path()).expect("migrations that diesel reads");
         let mut harness = AsyncMigrationHarness::new(connection);
         harness.run_pending_migrations(source).expect("diesel migrates");
     });
 
     let mut client = database.connect().expect("a connection");
-    let migrator =
-        Migrator::new(three(["20240501000001_users", "20240501000002_items", "20240501000003_orders"]));
+    folder.write("2024-05-01-000003_orders/up.sql", ORDERS);
+    folder.write("2024-05-01-000003_orders/down.sql", "DROP TABLE orders;\n");
+    let migrator = folder.migrator(Layout::Diesel);
     let adoption = adopted(&mut client, &migrator, "public.__diesel_schema_migrations", "public");
     let texts: Vec<String> = proofs(&adoption).iter().map(ToString::to_string).collect();
     assert_eq!(texts, ["not verified: diesel keeps no checksum"; 2]);
@@ -145,19 +142,22 @@ mod sea {
     }
 }
 
-fn migrate_by_sqlx(database: &Database, users: &str) {
+/// A project of sqlx's, whose first two migrations are applied; gives its folder, with a third.
+fn migrate_by_sqlx(database: &Database, users: &str) -> Folder {
     let folder = Folder::new();
     folder.write("20240501000001_users.up.sql", users);
     folder.write("20240501000001_users.down.sql", "DROP TABLE users;\n");
     folder.write("20240501000002_items.up.sql", ITEMS);
     folder.write("20240501000002_items.down.sql", "DROP TABLE items;\n");
     runtime().block_on(async {
-        let migrator =
-            sqlx::migrate::Migrator::new(folder.0.as_path()).await.expect("migrations that sqlx reads");
+        let migrator = sqlx::migrate::Migrator::new(folder.path()).await.expect("migrations that sqlx reads");
         let mut connection = sqlx::PgConnection::connect(&database.url()).await.expect("a connection");
         migrator.run(&mut connection).await.expect("sqlx migrates");
         connection.close().await.expect("a closed connection");
     });
+    folder.write("20240501000003_orders.up.sql", ORDERS);
+    folder.write("20240501000003_orders.down.sql", "DROP TABLE orders;\n");
+    folder
 }
 
 fn proofs(adoption: &Adoption) -> Vec<Proof> {
@@ -167,28 +167,4 @@ fn proofs(adoption: &Adoption) -> Vec<Proof> {
 /// diesel's harness blocks within its runtime, so there have to be several threads.
 fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime")
-}
-
-/// A folder of files that is removed at the end.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new() -> Self {
-        use std::sync::atomic::{AtomicU32, Ordering};
-        static CALLS: AtomicU32 = AtomicU32::new(0);
-        let call = CALLS.fetch_add(1, Ordering::Relaxed);
-        Self(std::env::temp_dir().join(format!("habitat-adoption-{}-{call}", std::process::id())))
-    }
-
-    fn write(&self, path: &str, text: &str) {
-        let path = self.0.join(Path::new(path));
-        fs::create_dir_all(path.parent().expect("it is in the folder")).expect("a folder");
-        fs::write(path, text).expect("a file");
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
 }

@@ -1,8 +1,11 @@
 //! What the suites share: a catalog of three scripts, a database, a look at a table's rows as they lie there.
 
+use std::fs;
+use std::path::{Path, PathBuf};
+
 use habitat_migrate::__private::Digest;
 use habitat_migrate::testing::{Database, Server};
-use habitat_migrate::{Adopt, Adoption, Catalog, Migrator, adopt::AdoptionState};
+use habitat_migrate::{Adopt, Adoption, Catalog, Directory, Layout, Migrator, adopt::AdoptionState};
 use postgres::Client;
 
 /// What the other tools apply.
@@ -83,4 +86,38 @@ pub(crate) fn adopted(client: &mut Client, migrator: &Migrator, table: &str, sch
     assert_eq!(after.pending(), []);
     assert_eq!(rows_of(client, table), before, "the other tool's table was touched");
     adoption
+}
+
+/// A folder of files that is removed at the end.
+pub(crate) struct Folder(PathBuf);
+
+impl Folder {
+    pub(crate) fn new() -> Self {
+        use std::sync::atomic::{AtomicU32, Ordering};
+        static CALLS: AtomicU32 = AtomicU32::new(0);
+        let call = CALLS.fetch_add(1, Ordering::Relaxed);
+        Self(std::env::temp_dir().join(format!("habitat-adoption-{}-{call}", std::process::id())))
+    }
+
+    pub(crate) fn write(&self, path: &str, text: &str) {
+        let path = self.0.join(Path::new(path));
+        fs::create_dir_all(path.parent().expect("it is in the folder")).expect("a folder");
+        fs::write(path, text).expect("a file");
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Loads the folder as it is.
+    pub(crate) fn migrator(&self, layout: Layout) -> Migrator {
+        let catalog = Catalog::load(Directory::new(&self.0).in_layout(layout));
+        Migrator::new(catalog.unwrap_or_else(|problems| panic!("{}", problems.render())))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
 }

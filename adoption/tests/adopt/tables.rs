@@ -18,7 +18,7 @@ fn adopt(table: &str, schema: &str, history: &str, catalog: Catalog) -> Adoption
 }
 
 // The names, types and defaults are those that Flyway's documentation lists and its own script for PostgreSQL creates.
-const FLYWAY: &str = "CREATE TABLE flyway_schema_history (
+pub(crate) const FLYWAY: &str = "CREATE TABLE flyway_schema_history (
     installed_rank integer NOT NULL PRIMARY KEY, version varchar(50), description varchar(200) NOT NULL,
     type varchar(20) NOT NULL, script varchar(1000) NOT NULL, checksum integer, installed_by varchar(100) NOT NULL,
     installed_on timestamp NOT NULL DEFAULT now(), execution_time integer NOT NULL, success boolean NOT NULL);
@@ -160,5 +160,5 @@ fn a_table_of_another_name_is_named() {
     assert_eq!(value::<i64>(&mut client, "SELECT count(*) FROM schema_migrations"), 3);
 }
 
-const CRC_USERS: i32 = 327_137_088;
-const CRC_ITEMS: i32 = -1_456_103_346;
+pub(crate) const CRC_USERS: i32 = 327_137_088;
+pub(crate) const CRC_ITEMS: i32 = -1_456_103_346;

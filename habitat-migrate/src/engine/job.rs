@@ -28,14 +28,17 @@ pub(super) enum Worker {
     Journal,
     /// A transaction that the client's driver begins, around a function of the program.
     Code,
+    /// Many messages, each with one batch of rows.
+    Backfill,
 }
 
 impl<'a> Job<'a> {
     pub(super) fn worker(&self) -> Worker {
         match self.settings().transaction {
             _ if self.function().is_some() => Worker::Code,
-            TransactionMode::Wrapped => Worker::Batch,
             TransactionMode::None => Worker::Journal,
+            TransactionMode::Wrapped if self.is_backfill() => Worker::Backfill,
+            TransactionMode::Wrapped => Worker::Batch,
         }
     }
 
@@ -60,6 +63,11 @@ impl<'a> Job<'a> {
             Self::Apply(step, _) => step.migration.code().map(|code| code.function),
             Self::Undo(undo) => undo.function,
         }
+    }
+
+    /// Whether its rows are filled in batch by batch.
+    fn is_backfill(&self) -> bool {
+        matches!(self, Self::Apply(step, _) if step.migration.settings().backfill.is_some())
     }
 
     /// Whether the migration is taken back.

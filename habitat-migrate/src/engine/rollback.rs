@@ -87,7 +87,7 @@ impl<'a, C: Client> Run<'a, C> {
             ]
             .concat();
             match self.carry_out(&jobs, settings, prelude, false).await? {
-                Outcome::Done => return Ok(()),
+                Outcome::Done | Outcome::Paused => return Ok(()),
                 Outcome::Again => {}
             }
         }

@@ -75,6 +75,12 @@ impl Settings {
         }
     }
 
+    /// The statements that undo whatever a script has left in a session that is there for the migrations alone.
+    pub(super) fn restore_all() -> String {
+        let cleaning: String = CLEANING.iter().map(|(statement, _)| *statement).collect();
+        format!("{cleaning}SET SESSION AUTHORIZATION DEFAULT;\nRESET ALL;\nRESET ROLE;\n")
+    }
+
     /// The statements that undo whatever a script has left in the session.
     ///
     /// RESET ALL goes back to what the connection began with, and leaves the role alone.

@@ -3,7 +3,7 @@
 use super::{Run, TAKE_OUT, WRITE};
 use crate::client::{Client, Failure, ServerError};
 use crate::error::Cause;
-use crate::tracker::{COLUMNS, Rights};
+use crate::tracker::{COLUMNS, FORMAT, Presence, Rights};
 
 impl<C: Client> Run<'_, C> {
     /// A statement about the tracker failed: finds out why, and cleans up.
@@ -19,7 +19,7 @@ impl<C: Client> Run<'_, C> {
         if self.session.is_open() {
             self.clear().await;
         }
-        // Undefined column: a table of this name is there, and it is not ours.
+        // Undefined column: a table of this name is there, and it is not ours; or a newer version has changed it.
         if error.code == "42703" || error.code == "42883" {
             let shape = self.session.ask(&self.goal.tracker.shape()).await;
             if let Err(Failure::Server { error, .. }) = &shape {
@@ -29,6 +29,10 @@ impl<C: Client> Run<'_, C> {
                 }
             }
             if let Ok(reply) = shape {
+                let format = reply.first("format").and_then(|row| row.number(1)).unwrap_or_default();
+                if format > FORMAT {
+                    return Cause::NewerTracker { table: self.goal.tracker.table().to_owned(), format };
+                }
                 let columns: Vec<String> = reply.rows("column").map(|row| row.text(1).to_owned()).collect();
                 if !columns.is_empty()
                     && !COLUMNS.iter().all(|ours| columns.iter().any(|theirs| theirs == ours))
@@ -42,16 +46,30 @@ impl<C: Client> Run<'_, C> {
         Cause::Tracker { doing, error, remedy }
     }
 
-    /// The statements that give this login the rights that it lacks.
+    /// The statements that give this login the rights that it lacks, or do what it may not do.
     pub(super) async fn remedy(&mut self, doing: &str, error: &ServerError) -> Option<String> {
-        let grants = match error.code.as_str() {
-            "42501" => {
-                let rights = self.rights().await?;
-                rights.grants(&self.goal.tracker, [WRITE, TAKE_OUT].contains(&doing), doing == TAKE_OUT)
-            }
-            _ => return None,
-        };
-        (!grants.is_empty()).then(|| format!("as the owner or an administrator, run:\n{}", grants.join(" ")))
+        if error.code != "42501" {
+            return None;
+        }
+        let writes = [WRITE, TAKE_OUT].contains(&doing);
+        let rights = self.rights().await?;
+        let grants = rights.grants(&self.goal.tracker, writes, doing == TAKE_OUT).join(" ");
+        let upgrade = if writes { self.upgrade().await } else { None };
+        match (grants.is_empty(), upgrade) {
+            (_, Some(upgrade)) => Some(format!("as the tracker's owner, run:\n{grants}{upgrade}")),
+            (false, None) => Some(format!("as the owner or an administrator, run:\n{grants}")),
+            (true, None) => None,
+        }
+    }
+
+    /// The statements that bring an older tracker to this format, which only its owner may.
+    async fn upgrade(&mut self) -> Option<String> {
+        let tracker = &self.goal.tracker;
+        let sql = format!("SELECT 'presence' AS \"habitat-migrate\", {};\n", tracker.presence());
+        let reply = self.session.ask(&sql).await.ok()?;
+        let presence = Presence::read(reply.first("presence")?, 1);
+        let is_older = presence.table && presence.format < FORMAT;
+        is_older.then(|| format!("BEGIN;\n{}COMMIT;", tracker.upgrade(presence.format)))
     }
 
     /// Which rights this login has on the tracker; none if the server does not tell.

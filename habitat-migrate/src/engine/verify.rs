@@ -111,7 +111,7 @@ const UNIT: &str = "SELECT 'ascii' AS \"habitat-migrate\" \
 /// neither a row nor a setting. <https://www.postgresql.org/docs/current/sql-set-transaction.html>
 pub(super) fn push(message: &mut Message, step: usize, verify: &Script<'_>, limits: Limits) {
     let settings = Settings::of_script(verify);
-    let mut sql = String::from("SAVEPOINT \"habitat-migrate\";\nSET LOCAL transaction_read_only = on;\n");
+    let mut sql = String::from(ENTER);
     sql.push_str(&limits.timeouts(&settings));
     message.push(step, Text::Engine, &sql);
     if let Some(role) = settings.verify_as.as_ref().or(settings.role.as_ref()) {
@@ -150,4 +150,9 @@ fn finding(migration: &Migration, verify: &Script<'_>, place: usize, returned: S
     }
 }
 
-const BACK: &str = "ROLLBACK TO SAVEPOINT \"habitat-migrate\";\nRELEASE SAVEPOINT \"habitat-migrate\";\n";
+/// In front of a verify script.
+pub(super) const ENTER: &str = "SAVEPOINT \"habitat-migrate\";\nSET LOCAL transaction_read_only = on;\n";
+
+/// Behind a verify script.
+pub(super) const BACK: &str =
+    "ROLLBACK TO SAVEPOINT \"habitat-migrate\";\nRELEASE SAVEPOINT \"habitat-migrate\";\n";

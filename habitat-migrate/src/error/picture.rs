@@ -53,6 +53,7 @@ impl fmt::Debug for Error {
                     &format!("it leaves {} invalid", invalid.index),
                 )?;
             }
+            Cause::Hindered(hindered) => notes.picture(&hindered.path, &hindered.place, "")?,
             Cause::EndedItself { path, error, .. } => {
                 write!(notes.f, "\n --> {path}")?;
                 notes.note("server", &error.to_string())?;

@@ -4,6 +4,7 @@ use habitat_migrate_catalog::MigrationId;
 use tracing::Instrument as _;
 
 use super::Migrator;
+use crate::backfill::{Backfill, Wanted};
 use crate::client::Client;
 #[cfg(feature = "tokio-postgres")]
 use crate::client::Work;
@@ -301,6 +302,100 @@ impl Migrator {
             fit(client.style(), functions).map_err(refused)?;
             Ok(plan)
         }))
+    }
+
+    /// Lists the batched backfills that were begun in a database, those that began last first: how far each is, and whether it goes on.
+    /// Needs no right but SELECT on the tracker's tables.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Migrator::history`].
+    pub fn backfills<'a, C: Client>(&'a self, client: &'a mut C) -> C::Outcome<'a, Result<Vec<Backfill>>> {
+        C::complete(Box::pin(async move { engine::backfills(&self.goal()?, client).await }))
+    }
+
+    /// Pauses a backfill, from any connection: its worker ends behind the batch that is under way, with [`Report::paused`].
+    ///
+    /// No process goes on with it until it is [resumed](Migrator::resume_backfill); `migrate` applies what stands before it, and
+    /// returns. That is so for every program that boots, so look at [`Report::paused`] if one needs what stands behind it.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) where it has not begun or is done, and those of [`Migrator::history`].
+    pub fn pause_backfill<'a, C: Client>(
+        &'a self,
+        client: &'a mut C,
+        migration: &'a MigrationId,
+    ) -> C::Outcome<'a, Result<Backfill>> {
+        self.want(client, migration, Wanted::Pause)
+    }
+
+    /// Lets a paused backfill go on with the next [`Migrator::migrate`], where it stopped.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Migrator::pause_backfill`].
+    pub fn resume_backfill<'a, C: Client>(
+        &'a self,
+        client: &'a mut C,
+        migration: &'a MigrationId,
+    ) -> C::Outcome<'a, Result<Backfill>> {
+        self.want(client, migration, Wanted::Resume)
+    }
+
+    /// Forgets how far a backfill has come, so that rows that are done are done again: the next [`Migrator::migrate`] begins at
+    /// the beginning of its table, with the text that the script has then. What its batches changed stays.
+    ///
+    /// A worker that is under way ends with [`ErrorKind::LockLost`](crate::ErrorKind::LockLost).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Migrator::pause_backfill`].
+    pub fn restart_backfill<'a, C: Client>(
+        &'a self,
+        client: &'a mut C,
+        migration: &'a MigrationId,
+    ) -> C::Outcome<'a, Result<Backfill>> {
+        self.want(client, migration, Wanted::Restart)
+    }
+
+    fn want<'a, C: Client>(
+        &'a self,
+        client: &'a mut C,
+        migration: &'a MigrationId,
+        wanted: Wanted,
+    ) -> C::Outcome<'a, Result<Backfill>> {
+        C::complete(Box::pin(async move { engine::want(&self.goal()?, client, migration, wanted).await }))
+    }
+
+    /// The SQL of [`Migrator::migrate`] as one script for psql, made without a server: to review, or for a person who may run it.
+    ///
+    /// It is for a database with this history: an empty one for a new database, [`Migrator::history`] of a live one. Run on another one it fails
+    /// before it changes anything. It takes the lock, creates the tracker where there is none, applies each migration in a
+    /// transaction with its verification and its record, and stops at the first error; what was committed by then stays,
+    /// and what is left wants a script of its own.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use habitat_migrate::{Catalog, History, Migrator};
+    ///
+    /// let catalog = Catalog::from_scripts("shop", [("01_items.sql", "CREATE TABLE items (id int PRIMARY KEY)")])?;
+    /// let script = Migrator::new(catalog).to_sql(&History::default())?;
+    /// assert!(script.contains("CREATE TABLE items"));
+    /// # Ok(()) }
+    /// ```
+    /// Run it by `psql -X -v ON_ERROR_STOP=1 -f migrate.sql`, in a session of its own and past any transaction pooler.
+    ///
+    /// Where a colon stands before a name in a subscript, the script has a space between them, since psql would look for a variable;
+    /// everywhere else a catalog has neither variables nor commands of psql. A statement of a verify script that returns rows
+    /// is judged in a DO block, any other fails by an error only.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) with every reason where `migrate` would be refused, and
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid).
+    pub fn to_sql(&self, history: &History) -> Result<String> {
+        engine::to_sql(&self.goal()?, history)
     }
 
     /// Takes over a database that another tool migrated: records what is applied there and is in the catalog,

@@ -127,6 +127,13 @@ pub enum Refusal {
         /// The server's major version.
         server: u32,
     },
+    /// A migration cannot be written down as SQL that a person runs.
+    Unwritten {
+        /// Which one.
+        migration: MigrationId,
+        /// Why not.
+        why: &'static str,
+    },
     /// A placeholder has no value, or one that does not fit.
     Placeholder {
         /// The file, with line and column.
@@ -225,6 +232,9 @@ impl Refusal {
             Self::NoDown { known: false, .. } => "roll back with the program that applied it",
             Self::Lacking { .. } => "install it on the server, or use a server that has it; nothing has run",
             Self::Unknown { .. } => "use the program that has it; versions are written as `plan` lists them",
+            Self::Unwritten { .. } => {
+                "stop in front of it with `Migrator::target`, let `migrate` apply it, and write down the rest"
+            }
             Self::Placeholder { .. } => "give its value with `Migrator::placeholder`",
             Self::Recorded { .. } => {
                 "a baseline is for a database without a history, and one record is enough"
@@ -298,6 +308,9 @@ impl fmt::Display for Refusal {
                 write!(f, "{migration} needs {need}, and the server (PostgreSQL {server}) has it not")
             }
             Self::Unknown { migration } => write!(f, "{migration} is not in this program"),
+            Self::Unwritten { migration, why } => {
+                write!(f, "{migration} cannot be written down as SQL: {why}")
+            }
             Self::Placeholder { path, what } => write!(f, "{path}: {what}"),
             Self::Recorded { migration } => write!(f, "{migration} is recorded already"),
             Self::NotRecorded { migration } => write!(f, "{migration} is not recorded"),

@@ -99,6 +99,17 @@ impl Tracker {
         )
     }
 
+    /// The format of the table, as an expression: what its comment says; where somebody took that away, what its columns tell.
+    pub(crate) fn format(&self) -> String {
+        let table = Literal(&self.table);
+        format!(
+            "COALESCE(pg_catalog.substring(pg_catalog.obj_description(pg_catalog.to_regclass({table}), 'pg_class'), \
+             'habitat-migrate, format ([0-9]{{1,9}})')::pg_catalog.int4, CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_attribute AS a \
+             WHERE a.attrelid OPERATOR(pg_catalog.=) pg_catalog.to_regclass({table}) AND NOT a.attisdropped \
+             AND a.attname OPERATOR(pg_catalog.=) 'down') THEN 2 ELSE 1 END)"
+        )
+    }
+
     fn comments(&self) -> String {
         let (table, log) = (&self.table, &self.log);
         format!(
@@ -107,26 +118,5 @@ impl Tracker {
              COMMENT ON COLUMN {table}.down IS 'the script that takes the migration back, as it was when it was applied';\n\
              COMMENT ON TABLE {log} IS 'habitat-migrate, format {FORMAT}: everything that was done, append-only';\n"
         )
-    }
-}
-
-/// Reads the format out of the table's comment; none if it does not say.
-pub(crate) fn read_format(comment: Option<&str>) -> Option<u32> {
-    let (_, rest) = comment?.split_once("habitat-migrate, format ")?;
-    let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
-    rest[..digits].parse().ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_comment_tells_the_format() {
-        let comment = Tracker::new("public").comments();
-        assert_eq!(read_format(Some(&comment)), Some(FORMAT));
-        assert_eq!(read_format(Some("habitat-migrate, format 17: the migrations")), Some(17));
-        assert_eq!(read_format(Some("ours since 2019")), None);
-        assert_eq!(read_format(None), None);
     }
 }

@@ -17,6 +17,9 @@ pub(crate) struct Rights {
     log: bool,
     delete: bool,
     environments: bool,
+    create: bool,
+    /// Whether the table of the backfills may be written to, if it is there.
+    backfill: Option<bool>,
 }
 
 impl Rights {
@@ -33,6 +36,8 @@ impl Rights {
             log: row.is_true(8),
             delete: row.is_true(9),
             environments: row.is_true(10),
+            create: row.is_true(11),
+            backfill: row.value(12).map(|_| row.is_true(12)),
         }
     }
 
@@ -66,6 +71,17 @@ impl Rights {
         if !self.environments {
             grants.push(format!("GRANT SELECT ON {} TO {login};", tracker.environments));
         }
+        // What a backfill needs besides, if it is not one of these that are lacking.
+        if write && grants.is_empty() {
+            match self.backfill {
+                Some(false) => {
+                    let table = tracker.backfill_table();
+                    grants.push(format!("GRANT SELECT, INSERT, UPDATE ON {table} TO {login};"));
+                }
+                None if !self.create => grants.push(format!("GRANT CREATE ON SCHEMA {schema} TO {login};")),
+                _ => {}
+            }
+        }
         grants
     }
 }
@@ -83,6 +99,7 @@ impl Tracker {
         };
         let [migrations, log, environments] =
             ["schema_migrations", "schema_migrations_log", "schema_migrations_environment"].map(table);
+        let backfill = table("schema_migrations_backfill");
         format!(
             "SELECT 'rights' AS \"habitat-migrate\", CURRENT_USER, d.datname, n.oid IS NOT NULL, {migrations} IS NOT NULL, \
              pg_catalog.has_schema_privilege(n.oid, 'USAGE'), \
@@ -90,7 +107,9 @@ impl Tracker {
              pg_catalog.has_table_privilege({migrations}, 'INSERT') AND pg_catalog.has_table_privilege({migrations}, 'UPDATE'), \
              pg_catalog.has_table_privilege({log}, 'SELECT') AND pg_catalog.has_table_privilege({log}, 'INSERT'), \
              pg_catalog.has_table_privilege({migrations}, 'DELETE'), \
-             COALESCE(pg_catalog.has_table_privilege({environments}, 'SELECT'), true) \
+             COALESCE(pg_catalog.has_table_privilege({environments}, 'SELECT'), true), \
+             pg_catalog.has_schema_privilege(n.oid, 'CREATE'), pg_catalog.has_table_privilege({backfill}, 'SELECT') \
+             AND pg_catalog.has_table_privilege({backfill}, 'INSERT') AND pg_catalog.has_table_privilege({backfill}, 'UPDATE') \
              FROM pg_catalog.pg_database AS d LEFT JOIN pg_catalog.pg_namespace AS n \
              ON n.nspname OPERATOR(pg_catalog.=) {schema} \
              WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database();\n",

@@ -209,12 +209,13 @@ fn what_this_library_has_recorded_is_neither_pending_nor_a_gap() {
         id: MigrationId::new("app", Version::embedded(version)),
         description: String::new(),
         checksum: String::new(),
-        ordinal,
+        ordinal: Some(ordinal),
         state: crate::history::State::Applied,
         compatibility: habitat_migrate_catalog::Compatibility::Compatible,
         deployed_at: chrono::DateTime::default(),
         deployed_by: String::new(),
         execution_time: std::time::Duration::ZERO,
+        down: None,
     };
     let history = History::new(vec![record("0001_users", 1), record("0002_items", 2)]);
     let adoption = compare(&table(Tool::Dbmate), &[entry("1")], &three(), &history, &Adopt::dry_run());

@@ -100,7 +100,7 @@ impl<'a, C: Client> Journal<'_, 'a, C> {
             attempts: self.run.retries.made(&id),
             undoing: matches!(turn.job, super::Job::Undo(_)),
             path: turn.job.path().into_owned(),
-            kept: Some(turn.kept()),
+            kept: turn.kept(),
             id,
             place,
             error,

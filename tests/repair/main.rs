@@ -1,7 +1,10 @@
 //! Repairs of the tracker: what they record, what the next boot makes of it, and what they refuse.
 
+mod refusals;
+#[path = "../support/mod.rs"]
 mod support;
-#[path = "support/trips.rs"]
+mod target;
+#[path = "../support/trips.rs"]
 mod trips;
 
 use habitat_migrate::policy::OutOfOrder;
@@ -10,7 +13,7 @@ use habitat_migrate::{
     Catalog, Error, ErrorKind, Loader, MigrationId, Migrator, Refusal, Report, Scripts, Version,
 };
 use postgres::{Client, NoTls};
-use support::{catalog, database, in_child, own_server, program, unchecked, value};
+use support::{catalog, database, unchecked, value};
 use trips::assert_nothing_to_do;
 
 fn id(text: &str) -> MigrationId {
@@ -84,37 +87,6 @@ fn done(with: &str, database: &Database, migrator: &Migrator, verb: (Verb, &str)
     repair(with, (database, "postgres"), migrator, verb).unwrap_or_else(|error| panic!("{with}: {error:?}"))
 }
 
-/// The only reason for which a repair is refused; nothing is written and nothing stays open.
-fn refused(database: &Database, migrator: &Migrator, verb: (Verb, &str)) -> Refusal {
-    let mut client = database.connect().unwrap();
-    let before = written(&mut client);
-    for with in CLIENTS {
-        let error = repair(with, (database, "postgres"), migrator, verb).expect_err("a refusal");
-        assert_eq!(error.kind(), ErrorKind::Refused, "{verb:?}: {error:?}");
-        let [refusal] = error.refusals().expect("refusals").iter().collect::<Vec<_>>()[..] else {
-            panic!("{error:?}")
-        };
-        assert!(refusal.to_string().contains(verb.1) || verb.1.ends_with('?'), "{refusal}");
-        assert!(refusal.advice().len() > 20, "{refusal:?}");
-        assert_eq!(written(&mut client), before, "{verb:?}");
-        assert_eq!(support::leftovers(&mut client), (0, 0), "{verb:?}");
-        if with == CLIENTS[1] {
-            return refusal.clone();
-        }
-    }
-    unreachable!("both clients were tried")
-}
-
-/// Everything that the tracker holds, or that there is none.
-fn written(client: &mut Client) -> String {
-    if value::<bool>(client, "SELECT to_regclass('schema_migrations') IS NULL") {
-        return "no tracker".to_owned();
-    }
-    let all = "SELECT coalesce((SELECT string_agg(m::text, E'\\n' ORDER BY run_order) FROM schema_migrations m), '')
-               || (SELECT string_agg(l::text, E'\\n' ORDER BY id) FROM schema_migrations_log l)";
-    value(client, all)
-}
-
 /// Each record as `context:version`, with its place, in the order of its context.
 fn records(client: &mut Client) -> String {
     let records = "SELECT coalesce(string_agg(context || ':' || version || coalesce(' ' || ordinal, ''), ', '
@@ -168,9 +140,7 @@ fn a_baseline_leads_to_the_same_digests_as_running_everything() {
     let (mut old_client, mut new_client) = (old.connect().unwrap(), new.connect().unwrap());
     migrator.migrate(&mut new_client).unwrap();
     migrator.baseline(&mut old_client, &id("deals:03_f"), "it was there").unwrap();
-    for context in ["deals"] {
-        assert_eq!(digest(&mut old_client, context), digest(&mut new_client, context));
-    }
+    assert_eq!(digest(&mut old_client, "deals"), digest(&mut new_client, "deals"));
     migrator.mark_applied(&mut old_client, &id("people:03_r"), "so was this").unwrap();
     assert_eq!(digest(&mut old_client, "people"), digest(&mut new_client, "people"));
     assert_nothing_to_do(&old, &migrator);
@@ -194,24 +164,6 @@ fn a_baseline_has_the_sample_data_of_its_environment_and_of_no_other() {
         assert_eq!(migrator.history(&mut client).unwrap().environment(), Some(environment));
         assert_nothing_to_do(&database, &migrator);
     }
-}
-
-#[test]
-fn a_baseline_is_for_a_database_without_a_history_of_these_contexts() {
-    let database = database();
-    let mut client = database.connect().unwrap();
-    let migrator = Migrator::new(people_and_deals());
-    assert!(matches!(
-        refused(&database, &migrator, (Verb::Baseline, "deals:09?")),
-        Refusal::NoSuchTarget { .. }
-    ));
-    assert_eq!(written(&mut client), "no tracker");
-    // What another program has is no history of these.
-    tables(&["01"]).migrate(&mut client).unwrap();
-    migrator.baseline(&mut client, &id("people:01_p"), "it was there").unwrap();
-    assert_eq!(records(&mut client), "app:01_t 1, people:01_p 1");
-    let refusal = refused(&database, &migrator, (Verb::Baseline, "people:01_p"));
-    assert_eq!(refusal, Refusal::Recorded { migration: id("people:01_p") });
 }
 
 #[test]
@@ -380,54 +332,6 @@ fn what_stands_outside_of_the_order_is_accepted_too_and_does_not_run_again() {
 }
 
 #[test]
-fn a_repair_that_cannot_be_is_refused_with_what_to_do() {
-    let database = database();
-    let mut client = database.connect().unwrap();
-    tables(&["01", "02"]).migrate(&mut client).unwrap();
-    let program = tables(&["01", "03"]);
-    let name = |text| id(text);
-    assert_eq!(
-        refused(&database, &program, (Verb::Mark, "app:01_t")),
-        Refusal::Recorded { migration: name("app:01_t") }
-    );
-    let unknown = Refusal::Unknown { migration: name("app:09_t") };
-    assert_eq!(refused(&database, &program, (Verb::Mark, "app:09_t")), unknown);
-    let absent = Refusal::NotRecorded { migration: name("app:03_t") };
-    assert_eq!(refused(&database, &program, (Verb::Forget, "app:03_t")), absent);
-    assert_eq!(refused(&database, &program, (Verb::Accept, "app:03_t")), absent);
-    let unknown = Refusal::Unknown { migration: name("app:02_t") };
-    assert_eq!(refused(&database, &program, (Verb::Accept, "app:02_t")), unknown);
-    let same = Refusal::Unchanged { migration: name("app:01_t") };
-    assert_eq!(refused(&database, &program, (Verb::Accept, "app:01_t")), same);
-}
-
-#[test]
-fn a_repair_of_another_environments_database_is_refused() {
-    let database = database();
-    let mut client = database.connect().unwrap();
-    tables(&["01"]).environment("production").migrate(&mut client).unwrap();
-    let wrong = tables(&["01", "02"]).environment("test");
-    for verb in [(Verb::Mark, "app:02_t"), (Verb::Forget, "app:01_t")] {
-        let error = repair(CLIENTS[0], (&database, "postgres"), &wrong, verb).unwrap_err();
-        let refusal = error.refusals().unwrap().iter().next().cloned();
-        assert!(matches!(refusal, Some(Refusal::Environment { .. })), "{error:?}");
-    }
-    assert_eq!(records(&mut client), "app:01_t 1");
-    tables(&["01", "02"]).mark_applied(&mut client, &id("app:02_t"), "a test").unwrap();
-}
-
-#[test]
-fn a_repair_within_a_transaction_of_the_callers_is_refused() {
-    let database = database();
-    let mut client = database.connect().unwrap();
-    client.batch_execute("BEGIN; CREATE TABLE mine ()").unwrap();
-    let error = tables(&["01"]).mark_applied(&mut client, &id("app:01_t"), "a test").unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::InTransaction);
-    client.batch_execute("COMMIT").unwrap();
-    assert!(value::<bool>(&mut client, "SELECT to_regclass('mine') IS NOT NULL"));
-}
-
-#[test]
 fn a_report_of_a_repair_names_what_was_changed() {
     let database = database();
     let mut client = database.connect().unwrap();
@@ -439,100 +343,4 @@ fn a_report_of_a_repair_names_what_was_changed() {
     let report = migrator.forget(&mut client, &id("app:02_t"), "a test").unwrap();
     assert_eq!(report.to_string().split(" (").next(), Some("1 record changed, nothing run"));
     assert!(report.applied().is_empty() && report.undone().is_empty());
-}
-
-#[test]
-fn a_login_without_the_right_to_write_is_told_what_it_lacks() {
-    let server = own_server();
-    let database = server.database().unwrap();
-    let mut admin = database.connect().unwrap();
-    tables(&["01"]).schema("ops").migrate(&mut admin).unwrap();
-    admin
-        .batch_execute("CREATE ROLE app LOGIN; GRANT USAGE ON SCHEMA ops TO app; GRANT SELECT ON ops.schema_migrations TO app")
-        .unwrap();
-    let edited = catalog("app", [("01_t.sql", "SELECT 'another text'"), ("02_t.sql", "SELECT 2")]);
-    let migrator = Migrator::new(edited).schema("ops");
-    for (with, verb) in [
-        (CLIENTS[0], (Verb::Mark, "app:02_t")),
-        (CLIENTS[1], (Verb::Accept, "app:01_t")),
-        (CLIENTS[0], (Verb::Forget, "app:02_t")),
-    ] {
-        let error = repair(with, (&database, "app"), &migrator, verb).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Tracker, "{verb:?}: {error:?}");
-        let text = error.diagnostic().to_string();
-        let (_, grant) = text.split_once("run:\n").unwrap_or_else(|| panic!("no remedy: {text}"));
-        admin.batch_execute(grant.trim()).unwrap();
-        repair(with, (&database, "app"), &migrator, verb)
-            .unwrap_or_else(|error| panic!("{verb:?} after {grant}: {error:?}"));
-        admin.batch_execute("REVOKE INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA ops FROM app").unwrap();
-    }
-    let who = "SELECT string_agg(DISTINCT role, ' ') FROM ops.schema_migrations_log WHERE event IN ('mark', 'accept', 'forget')";
-    assert_eq!(value::<String>(&mut admin, who), "app");
-}
-
-#[test]
-fn of_eight_processes_that_mark_at_once_one_wins_and_the_others_are_told() {
-    let database = database();
-    let mut client = database.connect().unwrap();
-    tables(&["01"]).migrate(&mut client).unwrap();
-    let mut processes: Vec<_> =
-        (0..8).map(|_| program("a_process_that_marks", &database.url()).start()).collect();
-    let told: Vec<String> = processes
-        .drain(..)
-        .map(|process| {
-            let output = process.wait_with_output().unwrap();
-            String::from_utf8_lossy(&output.stdout).into_owned()
-        })
-        .collect();
-    let count = |words: &str| told.iter().filter(|told| told.contains(words)).count();
-    let refused = "nothing was tried: app:02_t is recorded already";
-    assert_eq!((count("marked"), count("app:02_t is recorded already")), (1, 7), "{refused}: {told:?}");
-    assert_eq!(log(&mut client, "mark"), "app:02_t at once postgres");
-    assert_nothing_to_do(&database, &tables(&["01", "02"]));
-    assert_eq!(support::leftovers(&mut client), (0, 0));
-}
-
-/// Not a test: the program that others start.
-#[test]
-fn a_process_that_marks() {
-    in_child(|url| {
-        let mut client = Client::connect(url, NoTls).expect("a connection");
-        match tables(&["01", "02"]).mark_applied(&mut client, &id("app:02_t"), "at once") {
-            Ok(_) => println!("marked"),
-            Err(error) => println!("{error}"),
-        }
-    });
-}
-
-#[test]
-fn a_target_takes_what_is_before_it_and_what_that_requires_and_nothing_else() {
-    let database = database();
-    let mut client = database.connect().unwrap();
-    let migrator = Migrator::new(people_and_deals());
-    let applied = |report: &Report| {
-        report.applied().iter().map(|applied| applied.id().to_string()).collect::<Vec<_>>().join(" ")
-    };
-    let report = migrator.clone().target(id("deals:02_e")).migrate(&mut client).unwrap();
-    assert_eq!(applied(&report), "deals:01_d people:01_p people:02_q deals:02_e");
-    let report = migrator.clone().target(id("deals:02_e")).migrate(&mut client).unwrap();
-    assert!(report.is_unchanged());
-    let error = migrator.clone().target(id("deals:07_x")).migrate(&mut client).unwrap_err();
-    assert!(error.to_string().contains("there is no migration deals:07_x to stop at"), "{error}");
-    assert_eq!(applied(&migrator.migrate(&mut client).unwrap()), "deals:03_f people:03_r");
-}
-
-#[test]
-fn a_target_takes_the_sample_data_before_it_where_the_environment_fits() {
-    let scripts = [
-        ("01_a.sql", "CREATE TABLE a (id int)"),
-        ("02_seed.sql", "-- habitat: environments test\nINSERT INTO a VALUES (1)"),
-        ("03_b.sql", "CREATE TABLE b (id int)"),
-        ("04_seed.sql", "-- habitat: environments test\nINSERT INTO b VALUES (1)"),
-        ("R__view.sql", "CREATE OR REPLACE VIEW v AS SELECT 1 AS one"),
-    ];
-    let database = database();
-    let mut client = database.connect().unwrap();
-    let migrator = Migrator::new(catalog("app", scripts)).environment("test").target(id("app:03_b"));
-    migrator.migrate(&mut client).unwrap();
-    assert_eq!(records(&mut client), "app:01_a 1, app:03_b 2, app:02_seed");
 }
