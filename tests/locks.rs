@@ -28,6 +28,11 @@ fn r13_readers_never_wait_longer_than_the_lock_timeout_and_the_last_error_names_
     Migrator::new(catalog("app", [TABLE])).migrate(&mut client).unwrap();
     let mut reader = idle_reader(&database);
     let pid: i32 = value(&mut reader, "SELECT pg_backend_pid()");
+    // Somebody else, who is not in the way.
+    let mut bystander = database.connect().unwrap();
+    bystander
+        .batch_execute("CREATE TABLE elsewhere (id int); BEGIN; SELECT count(*) FROM elsewhere;")
+        .unwrap();
     let retries = Arc::new(Mutex::new(0));
     let told = retries.clone();
     let migrator = Migrator::new(catalog("app", [TABLE, COLUMN]))
@@ -72,6 +77,7 @@ fn r13_readers_never_wait_longer_than_the_lock_timeout_and_the_last_error_names_
     assert!(text.contains(&format!("nothing of it was kept ({} attempts)", retries + 1)), "{text}");
     assert!(text.contains(&format!("in the way: process {pid} (forgotten)")), "{text}");
     assert!(value::<bool>(&mut client, "SELECT to_regclass('u') IS NULL"));
+    bystander.batch_execute("COMMIT").unwrap();
     assert_eq!(support::leftovers(&mut reader), (0, 0));
 
     reader.batch_execute("COMMIT").unwrap();

@@ -441,3 +441,20 @@ fn r05_whoever_lost_the_lock_meanwhile_does_not_touch_what_another_one_goes_on_w
     admin.batch_execute("SELECT pg_advisory_unlock(1)").unwrap();
     taking.join().unwrap().unwrap_or_else(|error| panic!("{error:?}"));
 }
+
+#[test]
+fn placeholders_are_filled_in_and_what_is_done_is_told_by_the_template() {
+    let database = database();
+    let mut client = database.connect().unwrap();
+    let script = none(
+        "-- habitat: placeholders name\nCREATE TABLE ${name:identifier} (id int);\n\
+         CREATE INDEX CONCURRENTLY i ON ${name:identifier} (id);\nSELECT nothing;",
+    );
+    let filled = |script: &str| with_scripts(&[("01_x.sql", script)]).placeholder("name", "a table");
+    let error = filled(&script).migrate(&mut client).unwrap_err();
+    assert_eq!(error.location(), Some(("app/01_x.sql", 5, 8)), "{error:?}");
+    filled(&script.replace("nothing", "1")).migrate(&mut client).unwrap_or_else(|error| panic!("{error:?}"));
+    assert!(value::<bool>(&mut client, "SELECT indisvalid FROM pg_index WHERE indexrelid = 'i'::regclass"));
+    let changed = "SELECT indrelid = '\"a table\"'::regclass FROM pg_index WHERE indexrelid = 'i'::regclass";
+    assert!(value::<bool>(&mut client, changed));
+}

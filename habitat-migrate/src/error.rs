@@ -14,10 +14,13 @@ use crate::tracker::FORMAT;
 
 mod function;
 mod hindrance;
+mod kept;
+mod next;
 mod picture;
 
 pub(crate) use function::FailedFunction;
 pub(crate) use hindrance::Hindrance;
+pub(crate) use kept::{InvalidIndex, Kept};
 use picture::abridged;
 
 /// Why a run did not come to its end: what failed and where, what was applied before, what to do next.
@@ -92,10 +95,8 @@ pub(crate) enum Cause {
     Unverified {
         id: MigrationId,
         findings: Vec<Finding>,
-        /// How many batches of a backfill stay.
-        batches: u64,
-        /// What is done of it, where it runs without a transaction.
-        kept: Option<Kept>,
+        /// What stays of it.
+        kept: Kept,
     },
     InvalidIndex(Box<InvalidIndex>),
     Pooler {
@@ -161,10 +162,8 @@ pub(crate) struct Failed {
     pub(crate) blockers: Vec<Blocker>,
     /// Whether it was to be taken back.
     pub(crate) undoing: bool,
-    /// How many batches of a backfill stay.
-    pub(crate) batches: u64,
-    /// What is done of it, where it runs without a transaction.
-    pub(crate) kept: Option<Kept>,
+    /// What stays of it.
+    pub(crate) kept: Kept,
 }
 
 /// A backfill that cannot run on its table, or go on with it.
@@ -175,38 +174,6 @@ pub(crate) struct Hindered {
     /// Its directive.
     pub(crate) place: Excerpt,
     pub(crate) hindrance: Hindrance,
-}
-
-/// How far a migration came that runs without a transaction.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Kept {
-    /// How many of its statements are done.
-    pub(crate) done: usize,
-    /// How many it has.
-    pub(crate) of: usize,
-}
-
-impl fmt::Display for Kept {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.done, self.of) {
-            (0, of) => write!(f, "none of its {of} statements is done"),
-            (1, of) => write!(f, "statement 1 of {of} is done"),
-            (done, of) => write!(f, "statements 1 to {done} of {of} are done"),
-        }
-    }
-}
-
-/// An index that is not valid although the statement that builds it has succeeded.
-#[derive(Debug)]
-pub(crate) struct InvalidIndex {
-    pub(crate) id: MigrationId,
-    pub(crate) path: String,
-    pub(crate) place: Excerpt,
-    /// Its name with its schema, quoted.
-    pub(crate) index: String,
-    /// Whether the statement made it.
-    pub(crate) is_new: bool,
-    pub(crate) kept: Kept,
 }
 
 /// The result of a run.
@@ -279,13 +246,13 @@ impl Error {
             }
             Cause::Function(failed) => failed.location().map(|(file, line)| (file, line, 1)),
             Cause::Unverified { findings, .. } => findings.first().map(Finding::location),
-            Cause::Hindered(hindered) => {
-                let place = hindered.place.location();
-                Some((&hindered.path, place.line(), place.column()))
-            }
             Cause::InvalidIndex(invalid) => {
                 let place = invalid.place.location();
                 Some((&invalid.path, place.line(), place.column()))
+            }
+            Cause::Hindered(hindered) => {
+                let place = hindered.place.location();
+                Some((&hindered.path, place.line(), place.column()))
             }
             _ => None,
         }
@@ -360,11 +327,7 @@ impl fmt::Display for Cause {
             Self::Refused(refusals) => write!(f, "{NOTHING}: {refusals}"),
             Self::Migration(failed) => {
                 let what = if failed.undoing { "the rollback of" } else { "migration" };
-                write!(f, "{what} {} failed; ", failed.id)?;
-                match failed.kept {
-                    None => f.write_str(&kept(failed.batches))?,
-                    Some(kept) => kept.fmt(f)?,
-                }
+                write!(f, "{what} {} failed; {}", failed.id, failed.kept)?;
                 match failed.attempts {
                     0 => Ok(()),
                     retries => write!(f, " ({} attempts)", retries + 1),
@@ -372,19 +335,9 @@ impl fmt::Display for Cause {
             }
             Self::Function(failed) => failed.fmt(f),
             Self::Hindered(hindered) => write!(f, "backfill {}: {}", hindered.id, hindered.hindrance),
-            Self::Unverified { id, kept: None, batches, .. } => {
-                write!(f, "migration {id} is not what its verify script says; {}", kept(*batches))
-            }
-            Self::Unverified { id, kept: Some(kept), .. } => {
+            Self::InvalidIndex(invalid) => invalid.fmt(f),
+            Self::Unverified { id, kept, .. } => {
                 write!(f, "migration {id} is not what its verify script says; {kept}")
-            }
-            Self::InvalidIndex(invalid) => {
-                let InvalidIndex { id, index, is_new, kept, .. } = &**invalid;
-                let since = if *is_new { "after" } else { "since before" };
-                write!(
-                    f,
-                    "migration {id} stopped: the index {index} is invalid {since} its statement; {kept}"
-                )
             }
             Self::Pooler { migration, .. } => {
                 write!(
@@ -462,90 +415,9 @@ impl std::error::Error for Error {
     }
 }
 
-impl Cause {
-    /// What to do next.
-    fn next(&self) -> Option<String> {
-        Some(match self {
-            Self::Migration(failed) if !failed.blockers.is_empty() => {
-                "let these sessions finish, or end them with pg_terminate_backend, and run migrate again".to_owned()
-            }
-            Self::Migration(failed) if failed.kept.is_some() => {
-                let verb = if failed.undoing { "roll back" } else { "run migrate" };
-                format!("correct that statement, or what stands in its way, and {verb} again: it goes on there; what is done has to stay as it is")
-            }
-            Self::Unverified { kept: Some(_), .. } => {
-                "correct what the statements behind it have to do, or the verify script, and run migrate again: it goes on there".to_owned()
-            }
-            Self::InvalidIndex(invalid) if invalid.is_new => "run migrate again: it is dropped and built anew".to_owned(),
-            Self::InvalidIndex(invalid) => {
-                format!("find out who left it; then run this and migrate again:\nDROP INDEX CONCURRENTLY {};", invalid.index)
-            }
-            Self::Pooler { address, .. } => {
-                let address = address.as_ref().map(|address| format!(" ({address})")).unwrap_or_default();
-                format!(
-                    "connect to the server itself{address}; if the pooler is in session mode, say so with `Migrator::assume_session`"
-                )
-            }
-            Self::Migration(failed) if failed.undoing => "correct what stands in its way and roll back again".to_owned(),
-            Self::Migration(failed) if failed.batches > 0 => {
-                "correct what stands in its way and run migrate again: it goes on where it stopped; if the file has to change, the error \
-                 that tells so then says how to go on"
-                    .to_owned()
-            }
-            Self::Hindered(hindered) => hindered.hindrance.next(),
-            Self::Migration(_) => "correct the file and run migrate again".to_owned(),
-            Self::Function(failed) if failed.ended => {
-                "leave COMMIT and ROLLBACK to the library; then complete or undo by hand what it did, and delete its row \
-                 or set its state to 'applied'"
-                    .to_owned()
-            }
-            Self::Function(failed) if failed.undoing => {
-                "correct what stands in its way and roll back again".to_owned()
-            }
-            Self::Function(_) => "correct the function or the data, and run migrate again".to_owned(),
-            Self::Unverified { .. } => "correct the migration or its verify script and run migrate again".to_owned(),
-            Self::NewerTracker { .. } => "deploy a program with a newer version of the library".to_owned(),
-            Self::EndedItself { .. } => {
-                "take the COMMIT or ROLLBACK out of the script; then complete or undo by hand what it did, and delete its row \
-                 or set its state to 'applied'"
-                    .to_owned()
-            }
-            Self::Tracker { remedy, .. } => remedy.clone()?,
-            Self::ForeignTracker { .. } => {
-                "give the tracker a schema of its own with `Migrator::schema`".to_owned()
-            }
-            Self::Unconfirmed { database } => {
-                format!("if this is the database that was meant, confirm it by its name: `Migrator::confirm({database:?})`")
-            }
-            Self::ReadOnly { .. } => "migrate on the primary, or, if this is the primary, without default_transaction_read_only".to_owned(),
-            Self::LockTimeout { .. } => {
-                "wait for that process, or end it with pg_terminate_backend; no lock outlives its session".to_owned()
-            }
-            Self::LockLost | Self::ConnectionLost { .. } => {
-                "run migrate again: it reads from the tracker what is applied".to_owned()
-            }
-            Self::InTransaction => "commit or roll back before migrating".to_owned(),
-            Self::Refused(_) | Self::Stale(_) | Self::Invalid(_) | Self::UnsupportedServer { .. } => return None,
-            #[cfg(feature = "tokio-postgres")]
-            Self::Connect(_) => return None,
-            #[cfg(feature = "adopt")]
-            Self::Adopt(_) => return None,
-        })
-    }
-}
-
 fn list(ids: &[MigrationId], f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let names: Vec<String> = ids.iter().map(ToString::to_string).collect();
     f.write_str(&abridged(&names))
-}
-
-/// What a failed migration leaves.
-fn kept(batches: u64) -> String {
-    match batches {
-        0 => "nothing of it was kept".to_owned(),
-        1 => "the batch before it is kept".to_owned(),
-        n => format!("the {n} batches before it are kept"),
-    }
 }
 
 const NOTHING: &str = "nothing was applied";

@@ -43,8 +43,6 @@ fn a_repair_that_cannot_be_is_refused_with_what_to_do() {
     assert_eq!(refused(&database, &program, (Verb::Accept, "app:03_t")), absent);
     let unknown = Refusal::Unknown { migration: id("app:02_t") };
     assert_eq!(refused(&database, &program, (Verb::Accept, "app:02_t")), unknown);
-    let same = Refusal::Unchanged { migration: id("app:01_t") };
-    assert_eq!(refused(&database, &program, (Verb::Accept, "app:01_t")), same);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use super::message::{Message, Text};
 use super::settings::Settings;
 use super::{LATER, Outcome, Run, is_held, names, verify};
 use crate::client::{Client, Reply};
-use crate::error::Cause;
+use crate::error::{Cause, Kept};
 use crate::event::Event;
 use crate::lock::BEGIN;
 
@@ -165,7 +165,7 @@ impl<'r, 'a, C: Client> Batch<'r, 'a, C> {
         let id = step.migration.id().clone();
         self.run.clear().await;
         self.run.note(&self.run.goal.tracker.log("failure", &id, &detail)).await;
-        Err(Cause::Unverified { id, findings, batches: 0, kept: None })
+        Err(Cause::Unverified { id, findings, kept: Kept::Nothing })
     }
 
     /// Takes note of the steps that a reply shows to be committed.

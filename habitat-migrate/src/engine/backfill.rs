@@ -15,7 +15,7 @@ use super::settings::{Limits, Settings};
 use super::{LATER, Outcome, Run, WRITE, is_held, millis, verify};
 use crate::backfill::BackfillState;
 use crate::client::{Client, Failure, Reply};
-use crate::error::{Cause, Hindered, Hindrance};
+use crate::error::{Cause, Hindered, Hindrance, Kept};
 use crate::event::Event;
 use crate::lock::BEGIN;
 use crate::plan::{Step, is_same};
@@ -357,7 +357,7 @@ impl<'r, 'a, C: Client> Filling<'r, 'a, C> {
         let detail = format!("verification failed: {}", first.returned());
         self.run.clear().await;
         self.run.note(&self.tracker().log("failure", self.id(), &detail)).await;
-        Err(Cause::Unverified { id: self.id().clone(), findings, batches: self.batches, kept: None })
+        Err(Cause::Unverified { id: self.id().clone(), findings, kept: Kept::Batches(self.batches) })
     }
 
     /// Gives the lock back, and says why nothing behind it is applied.

@@ -8,7 +8,7 @@ use super::settings::Settings;
 use super::{Outcome, Run, WRITE, verify};
 use crate::client::{At, Call, CallFailure, Client, Failure, Reply, ServerError};
 use crate::code::Function;
-use crate::error::{Cause, Failed, FailedFunction};
+use crate::error::{Cause, Failed, FailedFunction, Kept};
 use crate::event::Event;
 use crate::lock::STANDARD_STRINGS;
 use crate::plan::{beside, fit};
@@ -163,8 +163,7 @@ impl<'a, C: Client> Run<'a, C> {
             attempts,
             blockers: Vec::new(),
             undoing: job.is_undoing(),
-            batches: 0,
-            kept: None,
+            kept: Kept::Nothing,
         };
         Err(Cause::Migration(Box::new(failed)))
     }
@@ -194,7 +193,7 @@ impl<'a, C: Client> Run<'a, C> {
         let detail = findings.first().map(|first| format!("verification failed: {}", first.returned()));
         let id = job.id().clone();
         self.note(&self.goal.tracker.log("failure", &id, &detail.unwrap_or_default())).await;
-        Err(Cause::Unverified { id, findings, batches: 0, kept: None })
+        Err(Cause::Unverified { id, findings, kept: Kept::Nothing })
     }
 
     /// The refusal of a function that this client cannot call.

@@ -7,7 +7,7 @@ use super::job::Job;
 use super::message::{Message, Place, Text};
 use super::{Outcome, TAKE_OUT, WRITE, blockers, verify};
 use crate::client::{Client, Failure, ServerError};
-use crate::error::{Cause, Failed};
+use crate::error::{Cause, Failed, Kept};
 use crate::event::Blocker;
 use crate::plan::beside;
 use crate::tracker::{ENDED, Presence, Tracker};
@@ -147,8 +147,7 @@ impl<C: Client> Batch<'_, '_, C> {
             attempts,
             blockers: aftermath.blockers,
             undoing,
-            batches: 0,
-            kept: None,
+            kept: Kept::Nothing,
         };
         let cause = Cause::Migration(Box::new(failed));
         if failing > self.committed {

@@ -36,15 +36,10 @@ impl<'a> Job<'a> {
     pub(super) fn worker(&self) -> Worker {
         match self.settings().transaction {
             _ if self.function().is_some() => Worker::Code,
-            _ if self.is_backfill() => Worker::Backfill,
-            TransactionMode::Wrapped => Worker::Batch,
             TransactionMode::None => Worker::Journal,
+            TransactionMode::Wrapped if self.is_backfill() => Worker::Backfill,
+            TransactionMode::Wrapped => Worker::Batch,
         }
-    }
-
-    /// Whether its script runs for each batch of a table.
-    fn is_backfill(&self) -> bool {
-        matches!(self, Self::Apply(step, _) if step.migration.settings().backfill.is_some())
     }
 
     /// Whether it was begun by an earlier run, and its end is not recorded.
@@ -68,6 +63,11 @@ impl<'a> Job<'a> {
             Self::Apply(step, _) => step.migration.code().map(|code| code.function),
             Self::Undo(undo) => undo.function,
         }
+    }
+
+    /// Whether its rows are filled in batch by batch.
+    fn is_backfill(&self) -> bool {
+        matches!(self, Self::Apply(step, _) if step.migration.settings().backfill.is_some())
     }
 
     /// Whether the migration is taken back.

@@ -45,7 +45,7 @@ struct Turn<'t, 'a> {
 
 impl Turn<'_, '_> {
     fn kept(&self) -> Kept {
-        Kept { done: self.done, of: self.units.len() }
+        Kept::Statements { done: self.done, of: self.units.len() }
     }
 
     /// Of the text in the file, without values of placeholders.
@@ -289,7 +289,7 @@ impl<'r, 'a, C: Client> Journal<'r, 'a, C> {
         let id = turn.job.id().clone();
         self.run.clear().await;
         self.run.note(&self.run.goal.tracker.log("failure", &id, &detail)).await;
-        Err(Cause::Unverified { id, findings, batches: 0, kept: Some(turn.kept()) })
+        Err(Cause::Unverified { id, findings, kept: turn.kept() })
     }
 
     /// Records that the migration is done, and passes the lock on.

@@ -57,7 +57,7 @@ pub(crate) fn to_sql(goal: &Goal<'_>, history: &History) -> Result<String> {
 fn unwritten(step: &Step<'_>) -> Option<Refusal> {
     let why = match Job::Apply(step.clone(), None).worker() {
         Worker::Batch => return None,
-        Worker::Journal => "it runs without a transaction, statement by statement",
+        Worker::Journal => "it runs without a transaction",
         Worker::Code => "it is written in Rust",
         Worker::Backfill => "it fills a table in batch by batch",
     };

@@ -46,7 +46,6 @@ impl fmt::Debug for Error {
                     notes.picture(&finding.path, &finding.place, &finding.returned)?;
                 }
             }
-            Cause::Hindered(hindered) => notes.picture(&hindered.path, &hindered.place, "")?,
             Cause::InvalidIndex(invalid) => {
                 notes.picture(
                     &invalid.path,
@@ -54,6 +53,7 @@ impl fmt::Debug for Error {
                     &format!("it leaves {} invalid", invalid.index),
                 )?;
             }
+            Cause::Hindered(hindered) => notes.picture(&hindered.path, &hindered.place, "")?,
             Cause::EndedItself { path, error, .. } => {
                 write!(notes.f, "\n --> {path}")?;
                 notes.note("server", &error.to_string())?;

@@ -160,9 +160,6 @@ pub(crate) fn repair<'c>(
             (Some(record), Some(migration)) => {
                 let built = migration.checksum().to_string();
                 let recorded = record.checksum().to_owned();
-                if recorded == built {
-                    return Err(Refusal::Unchanged { migration: id.clone() }.into());
-                }
                 let checksum = |record: &Record| {
                     if record.id() == id { built.clone() } else { record.checksum().to_owned() }
                 };

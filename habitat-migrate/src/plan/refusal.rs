@@ -151,11 +151,6 @@ pub enum Refusal {
         /// Which one.
         migration: MigrationId,
     },
-    /// A migration is recorded with the very text that is to be accepted.
-    Unchanged {
-        /// Which one.
-        migration: MigrationId,
-    },
     /// Only a part of what a migration stands for is applied.
     PartlyReplaced {
         /// The migration that stands for others.
@@ -240,9 +235,6 @@ impl Refusal {
                 "a baseline is for a database without a history, and one record is enough"
             }
             Self::NotRecorded { .. } => "look it up in the history: versions are written as they stand there",
-            Self::Unchanged { .. } => {
-                "there is nothing to accept: the next run of `migrate` finds it as it is"
-            }
             Self::PartlyReplaced { .. } => "migrate with the last program that has the replaced ones first",
             Self::Environment { .. } => {
                 "connect to the database that was meant; what a database is recorded to be is only changed on purpose, with \
@@ -314,9 +306,6 @@ impl fmt::Display for Refusal {
             Self::Placeholder { path, what } => write!(f, "{path}: {what}"),
             Self::Recorded { migration } => write!(f, "{migration} is recorded already"),
             Self::NotRecorded { migration } => write!(f, "{migration} is not recorded"),
-            Self::Unchanged { migration } => {
-                write!(f, "{migration} is recorded with the text that this program has")
-            }
             Self::PartlyReplaced { migration, lacking } => {
                 let names: Vec<String> = lacking.iter().map(ToString::to_string).collect();
                 write!(

@@ -9,7 +9,7 @@ use super::{AWAKE, Ahead, Filling, Went};
 use crate::client::{Client, Failure, ServerError};
 use crate::engine::message::{Message, Text};
 use crate::engine::{WRITE, blockers};
-use crate::error::{Cause, Failed};
+use crate::error::{Cause, Failed, Kept};
 use crate::event::Blocker;
 use crate::plan::beside;
 use crate::tracker::{ELSEWHERE, Tracker};
@@ -135,9 +135,8 @@ impl<C: Client> Filling<'_, '_, C> {
             _ => (path.to_owned(), Some(Excerpt::at(&script, Backfill::place(&script)))),
         };
         let attempts = self.run.retries.made(self.id());
-        let (id, batches) = (self.id().clone(), self.batches);
+        let (id, kept) = (self.id().clone(), Kept::Batches(self.batches));
         Cause::Migration(Box::new(Failed {
-            kept: None,
             id,
             path,
             place,
@@ -145,7 +144,7 @@ impl<C: Client> Filling<'_, '_, C> {
             attempts,
             blockers,
             undoing: false,
-            batches,
+            kept,
         }))
     }
 }

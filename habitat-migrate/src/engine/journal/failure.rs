@@ -97,11 +97,10 @@ impl<'a, C: Client> Journal<'_, 'a, C> {
         self.run.note(&note).await;
         let place = offset.map(|offset| turn.script.excerpt(self.place(turn, offset, &error)));
         Cause::Migration(Box::new(Failed {
-            batches: 0,
             attempts: self.run.retries.made(&id),
             undoing: matches!(turn.job, super::Job::Undo(_)),
             path: turn.job.path().into_owned(),
-            kept: Some(turn.kept()),
+            kept: turn.kept(),
             id,
             place,
             error,
