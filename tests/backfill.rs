@@ -139,12 +139,25 @@ fn keys_of_several_columns_of_any_order_and_spelling_lead_through_the_whole_tabl
         (ARRAY['', 'a''b', 'c\\d', '\"', 'é', 'z,{}'])[1 + g % 6] || g, g FROM generate_series(1, 3000) AS g;";
     let backfill = "-- habitat: backfill \"od.d\".\"Ev\"\"ents\" as e by m, at, \"Na me\", batch 100\n\
         UPDATE \"od.d\".\"Ev\"\"ents\" AS e SET n = n + 1 FROM others AS o WHERE o.id = 1 AND ${range};\n";
+    let id = MigrationId::new("app".to_owned(), Version::new("01_events".to_owned()));
     let migrator = Migrator::new(catalog("app", [("01_events.sql", backfill)]));
-    for style in ["ISO, MDY", "German, DMY", "SQL, DMY"] {
+    let styles = ["ISO, MDY", "German, DMY", "SQL, DMY"];
+    for (n, style) in styles.into_iter().enumerate() {
         let database = database();
         let mut client = database.connect().unwrap();
         client.batch_execute(prepare).unwrap();
         client.batch_execute(&format!("SET DateStyle = '{style}'; SET search_path = public")).unwrap();
+        let (hand, other, this) = (migrator.clone(), Mutex::new(database.connect().unwrap()), id.clone());
+        let pausing = migrator.clone().on_event(move |event| {
+            if matches!(event, Event::Backfill { batches: 11, .. }) {
+                hand.pause_backfill(&mut *other.lock().unwrap(), &this).unwrap();
+            }
+        });
+        let report = pausing.migrate(&mut client).unwrap_or_else(|error| panic!("{style}: {error:?}"));
+        assert_eq!(report.paused(), Some(&id));
+        // Whoever goes on reads and writes times in another way.
+        migrator.resume_backfill(&mut client, &id).unwrap();
+        client.batch_execute(&format!("SET DateStyle = '{}'", styles[(n + 1) % 3])).unwrap();
         migrator.migrate(&mut client).unwrap_or_else(|error| panic!("{style}: {error:?}"));
         let once = "SELECT bool_and(n = 1) AND count(*) = 3000 FROM \"od.d\".\"Ev\"\"ents\"";
         assert!(value::<bool>(&mut client, once), "{style}");

@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use habitat_migrate_catalog::{Backfill, Excerpt, Migration, MigrationId, normalise};
+use habitat_migrate_catalog::{Backfill, Migration, MigrationId, normalise};
 
 use super::job::Job;
 use super::message::{Message, Text};
@@ -15,7 +15,7 @@ use super::settings::{Limits, Settings};
 use super::{LATER, Outcome, Run, WRITE, is_held, millis, verify};
 use crate::backfill::BackfillState;
 use crate::client::{Client, Failure, Reply};
-use crate::error::{Cause, Hindered, Hindrance, Kept};
+use crate::error::{Cause, Hindrance, Kept};
 use crate::event::Event;
 use crate::lock::BEGIN;
 use crate::plan::{Step, is_same};
@@ -366,26 +366,6 @@ impl<'r, 'a, C: Client> Filling<'r, 'a, C> {
         tracing::warn!(migration = %self.id(), rows = self.rows, "the backfill is paused");
         self.run.report.paused = Some(self.id().clone());
         Outcome::Paused
-    }
-
-    async fn hindered(&mut self, hindrance: Hindrance) -> Cause {
-        self.run.clear().await;
-        let script = normalise(self.migration().script());
-        Cause::Hindered(Box::new(Hindered {
-            id: self.id().clone(),
-            path: self.migration().path().to_owned(),
-            place: Excerpt::at(&script, Backfill::place(&script)),
-            hindrance,
-        }))
-    }
-
-    async fn lost(&mut self) -> Cause {
-        self.run.clear().await;
-        Cause::LockLost
-    }
-
-    fn disconnected(&self, words: String) -> Cause {
-        Cause::ConnectionLost { words, under_way: vec![self.id().clone()] }
     }
 
     /// How long statements may take besides those of the script.

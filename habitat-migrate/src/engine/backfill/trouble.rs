@@ -9,7 +9,7 @@ use super::{AWAKE, Ahead, Filling, Went};
 use crate::client::{Client, Failure, ServerError};
 use crate::engine::message::{Message, Text};
 use crate::engine::{WRITE, blockers};
-use crate::error::{Cause, Failed, Kept};
+use crate::error::{Cause, Failed, Hindered, Hindrance, Kept};
 use crate::event::Blocker;
 use crate::plan::beside;
 use crate::tracker::{ELSEWHERE, Tracker};
@@ -146,5 +146,27 @@ impl<C: Client> Filling<'_, '_, C> {
             undoing: false,
             kept,
         }))
+    }
+
+    /// The table is none that it can run on; leaves nothing behind.
+    pub(super) async fn hindered(&mut self, hindrance: Hindrance) -> Cause {
+        self.run.clear().await;
+        let script = normalise(self.migration().script());
+        Cause::Hindered(Box::new(Hindered {
+            id: self.id().clone(),
+            path: self.migration().path().to_owned(),
+            place: Excerpt::at(&script, Backfill::place(&script)),
+            hindrance,
+        }))
+    }
+
+    /// Somebody else goes on with it, or may.
+    pub(super) async fn lost(&mut self) -> Cause {
+        self.run.clear().await;
+        Cause::LockLost
+    }
+
+    pub(super) fn disconnected(&self, words: String) -> Cause {
+        Cause::ConnectionLost { words, under_way: vec![self.id().clone()] }
     }
 }
