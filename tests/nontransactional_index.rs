@@ -137,6 +137,12 @@ fn r16_killed_in_the_middle_the_next_run_builds_it_anew() {
         let (database, mut client) = with_duplicates();
         killed_in_the_middle(&database, script);
         assert_eq!(indexes(&mut client), format!("{name} invalid"));
+        let status = migrator(script).status(&mut client).unwrap();
+        assert!(
+            status.entries().iter().any(|entry| *entry.stage() == habitat_migrate::Stage::HalfDone),
+            "{status}"
+        );
+        assert!(!status.is_current() && status.to_string().contains("half done"), "{status}");
         let report = migrator(script).migrate(&mut client).unwrap_or_else(|error| panic!("{error:?}"));
         assert_eq!(report.applied().len(), 1);
         assert_eq!(indexes(&mut client), name);

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use habitat_migrate_catalog::{Catalog, Compatibility, Kind, Migration, MigrationId};
+use habitat_migrate_catalog::{Catalog, Compatibility, Kind, Migration, MigrationId, TransactionMode};
 
 use crate::history::{History, Record, State};
 use crate::plan::{is_same, newer, replaced};
@@ -68,6 +68,9 @@ pub enum Stage {
     Missing,
     /// The database has it from a newer program; what is breaking keeps this one from booting.
     Newer(Compatibility),
+    /// It runs without a transaction, and some of its statements are done: the next run goes on, and drops an invalid index that
+    /// it has left.
+    HalfDone,
     /// It began and its end is not recorded: a person has to look.
     Interrupted,
     /// Another migration stands for it.
@@ -158,6 +161,11 @@ impl Entry {
     }
 }
 
+/// Whether a run goes on with a migration that an earlier one has begun.
+fn resumes(migration: &Migration) -> bool {
+    migration.settings().transaction == TransactionMode::None
+}
+
 /// One entry for each migration of either side.
 fn entries(catalog: &Catalog, history: &History, environment: Option<&str>) -> Vec<Entry> {
     let recorded = history.by_id();
@@ -167,6 +175,7 @@ fn entries(catalog: &Catalog, history: &History, environment: Option<&str>) -> V
     for record in history.records() {
         let migration = catalog.get(record.id().context(), record.id().version());
         let stage = match migration {
+            Some(migration) if record.state() == State::Interrupted && resumes(migration) => Stage::HalfDone,
             _ if record.state() == State::Interrupted => Stage::Interrupted,
             _ if record.state() == State::Replaced || gone.contains(record.id()) => Stage::Replaced,
             Some(migration) => recorded_stage(migration, record),

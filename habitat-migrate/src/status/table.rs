@@ -125,6 +125,7 @@ fn word(stage: &Stage) -> &'static str {
         Stage::StandsIn => "stands in",
         Stage::Missing => "missing",
         Stage::Newer(_) => "newer",
+        Stage::HalfDone => "half done",
         Stage::Interrupted => "interrupted",
         Stage::Replaced => "replaced",
         Stage::Elsewhere => "elsewhere",
