@@ -15,6 +15,7 @@ use crate::report::Report;
 use crate::sql::check_name;
 use crate::tracker::Tracker;
 
+mod repairs;
 mod verbs;
 
 /// Applies a catalog to databases, in the way that its settings say.
