@@ -97,7 +97,12 @@ impl<C: Client> Batch<'_, '_, C> {
             let reply = self.run.session.run(blockers::QUERY).await?;
             let script = self.jobs.get(self.committed).map(|job| job.script().to_owned()).unwrap_or_default();
             aftermath.blockers = reply.rows("blocker").filter_map(blockers::read).collect();
-            aftermath.blockers.retain(|blocker| blockers::concerns(blocker, &script));
+            // Who has begun since waited behind the migration, and was let in when it gave up.
+            let waited = self.jobs.get(self.committed).and_then(|job| job.settings().lock_timeout);
+            let waited = waited.or(self.run.goal.limits.lock_timeout).unwrap_or_default();
+            aftermath.blockers.retain(|blocker| {
+                blocker.session.age.is_none_or(|age| age >= waited) && blockers::concerns(blocker, &script)
+            });
         }
         Ok(aftermath)
     }
