@@ -9,7 +9,7 @@ use crate::error::{Cause, Error, Result};
 use crate::event::Event;
 use crate::history::History;
 use crate::lock::{BEGIN, Lock};
-use crate::plan::{Plan, Wish, fit, stand};
+use crate::plan::{Plan, Wish, stand};
 use crate::policy::{NewerDatabase, Patience, Retry};
 use crate::report::{Applied, Report};
 use crate::tracker::{FORMAT, Presence, Probe, Probed, Standing, Tracker};
@@ -66,15 +66,9 @@ pub(crate) struct Goal<'a> {
 
 /// Brings a database to where the goal's catalog wants it.
 pub(crate) async fn migrate<C: Client>(goal: &Goal<'_>, client: &mut C) -> Result<Report> {
-    let started = Instant::now();
     let mut run = Run::new(goal, client);
     let outcome = run.drive().await;
-    run.report.elapsed = started.elapsed();
-    let report = std::mem::take(&mut run.report);
-    match outcome {
-        Ok(()) => Ok(report),
-        Err(cause) => Err(Error::new(cause, report)),
-    }
+    run.finish(outcome)
 }
 
 /// Reads the tracker's rows; none where there is no tracker.
@@ -86,6 +80,9 @@ pub(crate) async fn history<C: Client>(goal: &Goal<'_>, client: &mut C) -> Resul
 /// One run: what it has done so far.
 struct Run<'a, C: Client> {
     goal: &'a Goal<'a>,
+    started: Instant,
+    /// How long the next pause is, where another process holds the lock.
+    poll: Duration,
     lock: Lock,
     session: Session<'a, C>,
     report: Report,
@@ -109,6 +106,8 @@ impl<'a, C: Client> Run<'a, C> {
         let session = Session::new(client, lock.clear());
         Self {
             goal,
+            started: Instant::now(),
+            poll: goal.patience.poll,
             lock,
             session,
             report: Report::default(),
@@ -117,9 +116,17 @@ impl<'a, C: Client> Run<'a, C> {
         }
     }
 
+    /// What the run comes to, with the report of what it did.
+    fn finish(mut self, outcome: Result<(), Cause>) -> Result<Report> {
+        let mut report = std::mem::take(&mut self.report);
+        report.elapsed = self.started.elapsed();
+        match outcome {
+            Ok(()) => Ok(report),
+            Err(cause) => Err(Error::new(cause, report)),
+        }
+    }
+
     async fn drive(&mut self) -> Result<(), Cause> {
-        let started = Instant::now();
-        let mut poll = self.goal.patience.poll;
         loop {
             let (probe, standing) = self.probe().await?;
             if self.is_current(probe) {
@@ -148,10 +155,7 @@ impl<'a, C: Client> Run<'a, C> {
                         Outcome::Again => {}
                     }
                 }
-                Attempt::Busy => {
-                    self.wait(started, poll).await?;
-                    poll = (poll * 2).min(self.goal.patience.poll * 10);
-                }
+                Attempt::Busy => self.wait().await?,
             }
         }
     }
@@ -169,7 +173,7 @@ impl<'a, C: Client> Run<'a, C> {
         let (catalog, said) = (self.goal.catalog, self.goal.wish.environment);
         let reply = match self.session.ask(&self.goal.tracker.probe(catalog, said)).await {
             Ok(reply) => reply,
-            Err(failure) => return Err(self.tracker_failure("read the tracker", failure).await),
+            Err(failure) => return Err(self.tracker_failure(READ, failure).await),
         };
         match self.goal.tracker.probed(catalog, said, &reply) {
             Some(probed) if probed.in_transaction => Err(Cause::InTransaction),
@@ -196,15 +200,14 @@ impl<'a, C: Client> Run<'a, C> {
     async fn history(&mut self) -> Result<History, Cause> {
         match self.session.ask(&self.goal.tracker.history()).await {
             Ok(reply) => Ok(Tracker::read(&reply)),
-            Err(failure) => Err(self.tracker_failure("read the tracker", failure).await),
+            Err(failure) => Err(self.tracker_failure(READ, failure).await),
         }
     }
 
     /// Plans, and takes note of what is there already.
     fn plan(&mut self, history: &History) -> Result<Plan<'a>, Cause> {
         let plan = Plan::of(self.goal.catalog, history, self.goal.wish).map_err(Cause::Refused)?;
-        let functions = plan.pending().map(|m| (m.id(), m.path().into(), m.code().map(|code| code.function)));
-        fit(self.session.style(), functions).map_err(Cause::Refused)?;
+        plan.fits(self.session.style()).map_err(Cause::Refused)?;
         self.report.present = plan.already_applied().saturating_sub(self.report.applied.len());
         self.report.newer = plan.newer().len();
         Ok(plan)

@@ -1,12 +1,10 @@
 //! Changes the tracker without running a migration.
 
-use std::time::Instant;
-
 use habitat_migrate_catalog::Catalog;
 
 use super::{Attempt, Goal, Outcome, Run, TAKE_OUT, WRITE};
 use crate::client::Client;
-use crate::error::{Cause, Error, Result};
+use crate::error::{Cause, Result};
 use crate::history::History;
 use crate::lock::BEGIN;
 use crate::plan::{Change, Refusals};
@@ -23,25 +21,17 @@ pub(crate) async fn amend<'a, C: Client>(
     client: &'a mut C,
     decide: Decide<'a>,
 ) -> Result<Report> {
-    let started = Instant::now();
     let mut run = Run::new(goal, client);
     let outcome = run.amend(decide).await;
-    run.report.elapsed = started.elapsed();
-    let report = std::mem::take(&mut run.report);
-    outcome.map(|()| report.clone()).map_err(|cause| Error::new(cause, report))
+    run.finish(outcome)
 }
 
 impl<'a, C: Client> Run<'a, C> {
     async fn amend(&mut self, decide: Decide<'a>) -> std::result::Result<(), Cause> {
-        let started = Instant::now();
-        let mut poll = self.goal.patience.poll;
         loop {
             let there = self.probe().await?.0 != crate::tracker::Probe::Absent;
             match self.attempt(there).await? {
-                Attempt::Busy => {
-                    self.wait(started, poll).await?;
-                    poll = (poll * 2).min(self.goal.patience.poll * 10);
-                }
+                Attempt::Busy => self.wait().await?,
                 Attempt::Taken { presence, history, .. } => {
                     let changes = match decide(self.goal.catalog, &history) {
                         Ok(changes) => changes,

@@ -1,7 +1,5 @@
 //! Takes the lock, or waits a little.
 
-use std::time::{Duration, Instant};
-
 use super::settings::Settings;
 use super::{Run, jittered, millis};
 use crate::client::Client;
@@ -52,7 +50,7 @@ impl<C: Client> Run<'_, C> {
     }
 
     /// Says who holds the lock, and waits a little.
-    pub(super) async fn wait(&mut self, started: Instant, poll: Duration) -> Result<(), Cause> {
+    pub(super) async fn wait(&mut self) -> Result<(), Cause> {
         // Poll instead of waiting in the server: a waiting call holds a snapshot, and an index that the
         // lock's holder builds concurrently would wait for that snapshot for ever.
         let sql = format!("ROLLBACK;\n{}", self.lock.holder());
@@ -61,7 +59,7 @@ impl<C: Client> Run<'_, C> {
             Err(failure) => return Err(self.tracker_failure("wait for the lock", failure).await),
         };
         let holder: Option<Holder> = reply.first("holder").and_then(Lock::read_holder);
-        let waited = started.elapsed();
+        let waited = self.started.elapsed();
         self.report.waited = waited;
         if waited >= self.goal.patience.budget {
             return Err(Cause::LockTimeout { waited, holder });
@@ -72,8 +70,9 @@ impl<C: Client> Run<'_, C> {
             "waiting"
         );
         (self.goal.tell)(&Event::Waiting { holder, waited });
-        self.session.pause(jittered(poll)).await;
-        self.report.waited = started.elapsed();
+        self.session.pause(jittered(self.poll)).await;
+        self.poll = (self.poll * 2).min(self.goal.patience.poll * 10);
+        self.report.waited = self.started.elapsed();
         Ok(())
     }
 }

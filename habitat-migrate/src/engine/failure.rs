@@ -94,14 +94,15 @@ impl<C: Client> Batch<'_, '_, C> {
             }
         }
         if error.code == "55P03" {
+            let waited = self.sent.elapsed();
             let reply = self.run.session.run(blockers::QUERY).await?;
             let script = self.jobs.get(self.committed).map(|job| job.script().to_owned()).unwrap_or_default();
             aftermath.blockers = reply.rows("blocker").filter_map(blockers::read).collect();
             // Who has begun since waited behind the migration, and was let in when it gave up.
-            let waited = self.jobs.get(self.committed).and_then(|job| job.settings().lock_timeout);
-            let waited = waited.or(self.run.goal.limits.lock_timeout).unwrap_or_default();
             aftermath.blockers.retain(|blocker| {
-                blocker.session.age.is_none_or(|age| age >= waited) && blockers::concerns(blocker, &script)
+                // Without an age it is a session that may not be looked at, or one whose transaction has just ended.
+                let was_before = blocker.session.age.map_or(blocker.state.is_none(), |age| age >= waited);
+                was_before && blockers::concerns(blocker, &script)
             });
         }
         Ok(aftermath)

@@ -1,14 +1,13 @@
 //! Takes migrations back.
 
 use std::collections::HashSet;
-use std::time::Instant;
 
 use habitat_migrate_catalog::MigrationId;
 
 use super::job::Job;
-use super::{Attempt, Goal, Outcome, Run};
+use super::{Attempt, Goal, Outcome, READ, Run};
 use crate::client::Client;
-use crate::error::{Cause, Error, Result};
+use crate::error::{Cause, Result};
 use crate::event::Event;
 use crate::history::History;
 use crate::plan::{Undo, fit, undo};
@@ -32,18 +31,13 @@ pub(crate) async fn rollback<C: Client>(
     client: &mut C,
     undoing: Undoing<'_>,
 ) -> Result<Report> {
-    let started = Instant::now();
     let mut run = Run::new(goal, client);
     let outcome = run.undo(undoing).await;
-    run.report.elapsed = started.elapsed();
-    let report = std::mem::take(&mut run.report);
-    outcome.map(|()| report.clone()).map_err(|cause| Error::new(cause, report))
+    run.finish(outcome)
 }
 
 impl<'a, C: Client> Run<'a, C> {
     async fn undo(&mut self, undoing: Undoing<'_>) -> std::result::Result<(), Cause> {
-        let started = Instant::now();
-        let mut poll = self.goal.patience.poll;
         // Decided once: what another process does meanwhile does not add to it.
         let mut chosen: Option<HashSet<MigrationId>> = None;
         loop {
@@ -53,8 +47,7 @@ impl<'a, C: Client> Run<'a, C> {
             let (settings, presence, history) = match self.attempt(true).await? {
                 Attempt::Taken { settings, presence, history } => (settings, presence, history),
                 Attempt::Busy => {
-                    self.wait(started, poll).await?;
-                    poll = (poll * 2).min(self.goal.patience.poll * 10);
+                    self.wait().await?;
                     continue;
                 }
             };
@@ -97,7 +90,7 @@ impl<'a, C: Client> Run<'a, C> {
     async fn with_scripts(&mut self, history: History) -> std::result::Result<History, Cause> {
         match self.session.run(&self.goal.tracker.scripts()).await {
             Ok(reply) => Ok(Tracker::read_scripts(history, &reply)),
-            Err(failure) => Err(self.tracker_failure("read the tracker", failure).await),
+            Err(failure) => Err(self.tracker_failure(READ, failure).await),
         }
     }
 

@@ -18,7 +18,7 @@ use crate::error::{Cause, Error, Result};
 use crate::event::Event;
 use crate::finding::Finding;
 use crate::history::History;
-use crate::plan::{Plan, fit};
+use crate::plan::Plan;
 use crate::policy::Rollback;
 use crate::report::Report;
 use crate::status::Status;
@@ -234,9 +234,7 @@ impl Migrator {
             let history = engine::history(&self.goal()?, client).await?;
             let refused = |refusals| Error::new(Cause::Refused(refusals), Report::default());
             let plan = Plan::of(&self.catalog, &history, self.wish()).map_err(refused)?;
-            let functions =
-                plan.pending().map(|m| (m.id(), m.path().into(), m.code().map(|code| code.function)));
-            fit(client.style(), functions).map_err(refused)?;
+            plan.fits(client.style()).map_err(refused)?;
             Ok(plan)
         }))
     }

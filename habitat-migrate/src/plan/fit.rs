@@ -4,8 +4,15 @@ use std::borrow::Cow;
 
 use habitat_migrate_catalog::{MigrationId, Opaque};
 
-use super::{Refusal, Refusals};
+use super::{Plan, Refusal, Refusals};
 use crate::code::{Function, Style};
+
+impl Plan<'_> {
+    /// Refuses itself where this kind of client cannot call one of its functions: see [`fit`].
+    pub(crate) fn fits(&self, style: Option<Style>) -> Result<(), Refusals> {
+        fit(style, self.pending().map(|m| (m.id(), m.path().into(), m.code().map(|code| code.function))))
+    }
+}
 
 /// Refuses a plan of which some function is for another kind of client: known before the first statement.
 ///
