@@ -46,6 +46,7 @@ mod fetch;
 mod fixture;
 mod host;
 mod keep;
+mod kept;
 mod machine;
 mod names;
 mod program;

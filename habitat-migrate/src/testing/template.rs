@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use postgres::{Client, NoTls};
 use tokio_postgres::Config;
 
-use super::chores::{drop_database, now};
+use super::chores::drop_database;
+use super::kept::now;
 use super::recipe::Recipe;
 use super::session::{column, connect};
 use super::steward::{Steward, lock, unlock};
