@@ -160,7 +160,7 @@ fn find(catalog: &Catalog, wanted: &str) -> Result<usize, TestError> {
 mod tests {
     use super::*;
 
-    fn catalog(scripts: &[(&str, &str)]) -> Catalog {
+    fn catalog(scripts: &[(&'static str, &'static str)]) -> Catalog {
         Catalog::from_scripts("shop", scripts.iter().copied()).unwrap()
     }
 

@@ -22,8 +22,9 @@ pub(super) fn survey(client: &mut Client, key: &str, kept: &Kept) -> Result<Vec<
     let messages = client.simple_query(&everything())?;
     let all = pairs(&messages);
     let mut litter = Vec::new();
-    let mut add =
-        |name: &str, lock: &str| litter.push(Litter { name: name.to_owned(), lock: lock.to_owned() });
+    let mut add = |name: &str, lock: &str, comment: &str| {
+        litter.push(Litter { name: name.to_owned(), lock: lock.to_owned(), comment: comment.to_owned() });
+    };
     let mut templates: Vec<(u64, &str)> = Vec::new();
     for &(name, comment) in &all {
         match kept::read(comment) {
