@@ -15,6 +15,9 @@
 //! [`Server::shared`] is one for the whole process. Run by root, whom PostgreSQL refuses, it runs as the account
 //! `postgres`, else `nobody`.
 //!
+//! A [`TestDatabase`] has a catalog's migrations applied, and is made in milliseconds: a copy of a template, which the
+//! first test builds for all processes.
+//!
 //! # Which PostgreSQL
 //! The first installation that runs, in: the folder named by `HABITAT_PG_BIN`, `PATH`, `pg_config --bindir`, the places
 //! of Debian, of RPM, of Homebrew and of Postgres.app, newest first, and what was fetched earlier. `HABITAT_PG=18` or
@@ -26,6 +29,7 @@
 //! |---|---|
 //! | `HABITAT_TEST_DATABASE_URL` | the server that [`Server::shared`] uses instead of starting one; its user creates databases |
 //! | `HABITAT_PG` | the major version of servers that do not ask for one |
+//! | `HABITAT_KEEP` | which databases of tests stay to be looked at: `failed` (default), `always`, `never` |
 //! | `HABITAT_PG_BIN` | the folder of `initdb` and `postgres` |
 //! | `HABITAT_CACHE` | where fetched versions and initialised data folders are kept; else `habitat-migrate` in `XDG_CACHE_HOME` or `~/.cache`, for root in `/var/cache`. Root's must be one that everybody may enter |
 //!
