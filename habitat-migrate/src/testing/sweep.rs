@@ -28,11 +28,8 @@ pub(super) fn survey(client: &mut Client, key: &str, kept: &Kept) -> Result<Vec<
     let mut templates: Vec<(u64, &str)> = Vec::new();
     for &(name, comment) in &all {
         match kept::read(comment) {
-            Some((since, test)) if now().saturating_sub(since) < A_DAY => {
-                if kept.found(name, test) {
-                    add(name, name, comment);
-                }
-            }
+            // One whose test has ended again since is dropped as any other.
+            Some((since, test)) if now().saturating_sub(since) < A_DAY && !kept.found(name, test) => {}
             _ if name.starts_with(names::TEST) => add(name, name, comment),
             _ if name.starts_with(names::BUILDING) => add(name, template::BUILDERS, comment),
             _ if name.starts_with(names::TEMPLATE) => {
