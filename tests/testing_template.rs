@@ -94,16 +94,21 @@ fn another_catalog_gets_another_template() {
 fn a_killed_builder_is_in_nobodys_way_and_its_database_is_swept() {
     let server = own_server();
     let mut builder = child("child_builds_for_ever", &server).start();
-    wait_for("the builder to migrate", || names(&server).iter().any(|name| name.contains("_building_")));
+    wait_for("the builder to migrate", || asleep(&server));
     builder.kill().unwrap();
     builder.wait().unwrap();
-    TestDatabase::builder(&numbered(1)).server(&server).create().unwrap();
+    // Its session is still at work, and this catalog wants what it has: without a sweep the build would wait for it.
+    let begun = std::time::Instant::now();
+    let catalog = catalog("app", [("01_role.sql", "CREATE ROLE of_the_builder;")]);
+    TestDatabase::builder(&catalog).server(&server).create().unwrap();
+    assert!(begun.elapsed() < std::time::Duration::from_secs(5), "it took {:?}", begun.elapsed());
     assert!(!names(&server).iter().any(|name| name.contains("_building_")), "{:?}", names(&server));
 }
 
 #[test]
 fn child_builds_for_ever() {
-    in_child(|_| drop(TestDatabase::create(&catalog("app", [("01_slow.sql", "SELECT pg_sleep(600);")]))));
+    let slow = catalog("app", [("01_slow.sql", "CREATE ROLE of_the_builder; SELECT pg_sleep(60);")]);
+    in_child(|_| drop(TestDatabase::create(&slow)));
 }
 
 #[test]
@@ -506,6 +511,12 @@ fn builds(server: &Server) -> usize {
 /// Another process that finds this server.
 fn child(test: &'static str, server: &Server) -> Program {
     program(test, "here").with("HABITAT_TEST_DATABASE_URL", server.url())
+}
+
+/// Whether a migration sleeps.
+fn asleep(server: &Server) -> bool {
+    let mut client = server.config().connect(NoTls).unwrap();
+    value(&mut client, "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep')")
 }
 
 /// Databases of tests and half-built ones; not templates and what is ready.
