@@ -5,6 +5,8 @@
 -- Run it as an administrator (nobody else may give away what is not theirs); then record cleaning-tracker's 001_tables as
 -- applied, and migrate on.
 
+ALTER SCHEMA api OWNER TO app_owner;
+
 ALTER TABLE public.users SET SCHEMA app_data;
 ALTER TABLE public.tasks SET SCHEMA app_data;
 ALTER TABLE public.task_assignments SET SCHEMA app_data;
@@ -49,8 +51,12 @@ BEGIN
           FROM pg_proc AS p
          WHERE p.pronamespace IN ('app_functions'::regnamespace, 'api'::regnamespace)
            AND p.proowner <> 'app_owner'::regrole
-        UNION ALL
-        SELECT format('DROP FUNCTION %s', p.oid::regprocedure)
+    LOOP
+        EXECUTE v_object.command;
+    END LOOP;
+
+    FOR v_object IN
+        SELECT format('DROP FUNCTION %s', p.oid::regprocedure) AS command
           FROM pg_proc AS p
          WHERE p.pronamespace = 'app_functions'::regnamespace AND p.prokind = 'f'
            AND p.proname IN ('register_user', 'login', 'create_task', 'assign_task', 'complete_task', 'serve_html',

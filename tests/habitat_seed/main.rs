@@ -206,14 +206,13 @@ fn the_seed_is_not_taken_back_in_part_where_policies_hide_rows() {
     up(&mut owner, &catalog);
     owner
         .batch_execute(
-            "ALTER TABLE people.members ENABLE ROW LEVEL SECURITY; ALTER TABLE people.members FORCE ROW LEVEL SECURITY;
-             CREATE POLICY member_view_own_profile ON people.members FOR SELECT
-             USING (member_id = current_setting('app.current_member_id', true)::uuid);",
+            "ALTER TABLE people.memberships ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+             CREATE POLICY own ON people.memberships FOR SELECT USING (member_id = people.current_member_id());",
         )
         .unwrap();
     let error = try_revert(&mut owner, &catalog).unwrap_err();
     assert_eq!(error.server_error().map(|error| error.code.as_str()), Some("42501"), "{error:?}");
-    owner.batch_execute("ALTER TABLE people.members NO FORCE ROW LEVEL SECURITY").unwrap();
+    owner.batch_execute("ALTER TABLE people.memberships NO FORCE ROW LEVEL SECURITY").unwrap();
     assert_eq!(value::<i64>(&mut owner, "SELECT count(*) FROM people.members"), 10);
     revert(&mut owner, &catalog, seed(&catalog));
     assert_eq!(value::<i64>(&mut owner, "SELECT count(*) FROM people.members"), 0);

@@ -30,16 +30,19 @@ SELECT count(*) = 0, string_agg(polrelid::regclass || ' ' || polname, ', ')
  WHERE polrelid IN ('people.members'::regclass, 'people.contributions'::regclass, 'people.contribution_approvals'::regclass)
    AND polname <> 'owner_maintains' AND (pg_get_expr(polqual, polrelid) = 'true' OR pg_get_expr(polwithcheck, polrelid) = 'true');
 
--- Unset, empty or malformed: nobody, and no error. The settings hold until this transaction ends.
-SELECT set_config('app.current_member_id', '', true) = '' AND set_config('app.current_member_roles', '', true) = '';
-SELECT people.current_member_id() IS NULL AND NOT people.has_role('governance') AND NOT people.has_role('member');
-SELECT set_config('app.current_member_id', 'nobody', true) = 'nobody';
-SELECT people.current_member_id() IS NULL;
+-- Empty, as a setting is once the transaction that set it has ended: nobody, and no error.
+SELECT CASE WHEN set_config('app.current_member_id', '', true) = '' AND set_config('app.current_member_roles', '', true) = ''
+            THEN people.current_member_id() IS NULL AND NOT people.has_role('governance') AND NOT people.has_role('member') END;
 
--- A member, with their roles as a list or as the text of an array.
-SELECT set_config('app.current_member_id', '00000000-0000-4000-8000-000000000001', true) <> ''
-   AND set_config('app.current_member_roles', 'member, governance', true) <> '';
-SELECT people.current_member_id() = '00000000-0000-4000-8000-000000000001' AND people.has_role('governance')
-   AND NOT people.has_role('govern');
-SELECT set_config('app.current_member_roles', '{member,steward}', true) <> '';
-SELECT people.has_role('steward') AND NOT people.has_role('governance');
+-- What is no uuid is nobody.
+SELECT CASE WHEN set_config('app.current_member_id', 'nobody', true) = 'nobody' THEN people.current_member_id() IS NULL END;
+
+-- A member, with their roles as a list …
+SELECT CASE WHEN set_config('app.current_member_id', '00000000-0000-4000-8000-000000000001', true) <> ''
+             AND set_config('app.current_member_roles', 'member, governance', true) <> ''
+            THEN people.current_member_id() IS NOT DISTINCT FROM '00000000-0000-4000-8000-000000000001'
+             AND people.has_role('governance') AND NOT people.has_role('govern') END;
+
+-- … and as the text of an array.
+SELECT CASE WHEN set_config('app.current_member_roles', '{member,steward}', true) <> ''
+            THEN people.has_role('steward') AND NOT people.has_role('governance') END;
