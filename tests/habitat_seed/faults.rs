@@ -72,7 +72,11 @@ const FAULTS: &[Fault] = &[
     ("06", "CREATE POLICY open ON people.members FOR SELECT USING (true)", &[3]),
     ("06", member!("WHEN s = '' THEN uuid '00000000-0000-4000-8000-000000000009'"), &[4]),
     ("06", member!("WHEN s = 'nobody' THEN uuid '00000000-0000-4000-8000-000000000009'"), &[5]),
-    ("06", member!("WHEN s IS NULL THEN uuid '00000000-0000-4000-8000-000000000009' WHEN true THEN NULL"), &[6]),
+    (
+        "06",
+        member!("WHEN s IS NULL THEN uuid '00000000-0000-4000-8000-000000000009' WHEN true THEN NULL"),
+        &[6],
+    ),
     (
         "06",
         "CREATE OR REPLACE FUNCTION people.has_role(p_role text) RETURNS boolean LANGUAGE sql STABLE
