@@ -17,7 +17,7 @@ const RANKS: [&[&str]; 13] = [
     &["takeover"],
     &["migrator"],
     &["embed"],
-    &["testing"],
+    &["testing", "provision"],
 ];
 
 #[test]
