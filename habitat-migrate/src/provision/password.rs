@@ -8,6 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use zeroize::Zeroizing;
 
 use super::access::AccessError;
+use super::role::Password as Source;
 use super::scram;
 use super::secret::{self, Written};
 use crate::client::{Client, Failure};
@@ -132,6 +133,21 @@ impl Password {
 
     fn line(&self) -> Zeroizing<String> {
         Zeroizing::new(format!("{}\n", self.expose()))
+    }
+}
+
+impl Source {
+    /// The password that a declaration names the source of; makes it where that is said, and it is not there.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Password::from_env`], [`Password::from_file`] and [`Password::from_file_or_generate`].
+    pub fn load(&self) -> Result<Password, AccessError> {
+        match self {
+            Self::Variable(name) => Password::from_env(name),
+            Self::File(path) => Password::from_file(path),
+            Self::Generate(path) => Password::from_file_or_generate(path),
+        }
     }
 }
 

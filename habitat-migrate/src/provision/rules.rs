@@ -104,6 +104,7 @@ pub struct Finding {
     code: String,
     object: String,
     what: String,
+    why: &'static str,
     repair: Repair,
 }
 
@@ -117,6 +118,16 @@ pub enum Repair {
 }
 
 impl Finding {
+    pub(super) fn new(
+        code: &str,
+        object: &str,
+        what: impl Into<String>,
+        why: &'static str,
+        repair: Repair,
+    ) -> Self {
+        Self { code: code.to_owned(), object: object.to_owned(), what: what.into(), why, repair }
+    }
+
     /// Which rule it is: `rls-off`, `definer-public`; the guide lists them.
     pub fn code(&self) -> &str {
         &self.code
@@ -134,7 +145,7 @@ impl Finding {
 
     /// Why that is not good.
     pub fn why(&self) -> &'static str {
-        reason::of(&self.code)
+        self.why
     }
 
     /// What to do about it.
@@ -183,14 +194,12 @@ pub fn audit_rules<'a, C: Client>(
 }
 
 fn simple(reply: &Reply) -> Vec<Finding> {
-    let finding = |row: &crate::client::Row| Finding {
-        code: row.text(1).to_owned(),
-        object: row.text(2).to_owned(),
-        what: row.text(3).to_owned(),
-        repair: match row.value(4) {
+    let finding = |row: &crate::client::Row| {
+        let repair = match row.value(4) {
             Some(statement) => Repair::Statement(statement.to_owned()),
             None => Repair::Choose(row.text(5).to_owned()),
-        },
+        };
+        Finding::new(row.text(1), row.text(2), row.text(3), reason::of(row.text(1)), repair)
     };
     reply.rows("finding").map(finding).collect()
 }

@@ -1,6 +1,6 @@
 //! The `search_path` of functions that run with their owner's rights.
 
-use super::{Finding, Repair, Reply};
+use super::{Finding, Repair, Reply, reason};
 use crate::sql::Ident;
 
 pub(super) fn findings(reply: &Reply) -> Vec<Finding> {
@@ -9,7 +9,7 @@ pub(super) fn findings(reply: &Reply) -> Vec<Finding> {
     for row in reply.rows("definer") {
         let (routine, schema) = (row.text(1), row.text(2));
         let mut find = |code: &str, what: String, repair| {
-            findings.push(Finding { code: code.to_owned(), object: routine.to_owned(), what, repair });
+            findings.push(Finding::new(code, routine, what, reason::of(code), repair));
         };
         let set = |path: &[String]| {
             let names: Vec<String> = path.iter().map(|name| Ident(name).to_string()).collect();
