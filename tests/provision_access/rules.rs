@@ -105,7 +105,7 @@ const FAULTS: [(&str, &str, &str); 39] = [
     ("CREATE MATERIALIZED VIEW \"Data\".copy AS SELECT * FROM \"Data\".\"Members\"; ALTER MATERIALIZED VIEW \"Data\".copy OWNER TO \"the owner\"",
      "matview-over-protected \"Data\".copy", "DROP MATERIALIZED VIEW \"Data\".copy"),
     ("ALTER TABLE \"Data\".\"Members\" ADD CONSTRAINT \"Named\" CHECK (name <> '') NOT VALID", "constraint-not-valid \"Data\".\"Members\".\"Named\"", ""),
-    ("CREATE DOMAIN \"Data\".\"Word\" AS text; ALTER DOMAIN \"Data\".\"Word\" OWNER TO \"the owner\"; ALTER DOMAIN \"Data\".\"Word\" ADD CONSTRAINT some CHECK (VALUE <> '') NOT VALID", "constraint-not-valid \"Data\".\"Word\".some", ""),
+    ("CREATE DOMAIN \"Data\".\"Word\" AS text; ALTER DOMAIN \"Data\".\"Word\" OWNER TO \"the owner\"; ALTER DOMAIN \"Data\".\"Word\" ADD CONSTRAINT checked CHECK (VALUE <> '') NOT VALID", "constraint-not-valid \"Data\".\"Word\".checked", ""),
     ("GRANT CREATE ON SCHEMA public TO PUBLIC", "public-create public", ""),
     ("GRANT CONNECT ON DATABASE postgres TO PUBLIC", "public-connect postgres", ""),
 ];
@@ -162,14 +162,14 @@ fn a_view_that_reads_a_protected_table_as_its_owner_is_found_through_other_views
     let (server, mut client) = sound();
     client
         .batch_execute(
-            "SET ROLE \"the owner\"; CREATE VIEW \"Data\".inner AS SELECT * FROM \"Data\".\"Members\";
-             CREATE VIEW \"Data\".\"Outer\" AS SELECT * FROM \"Data\".inner; CREATE VIEW \"Data\".free AS SELECT 1 AS n; RESET ROLE",
+            "SET ROLE \"the owner\"; CREATE VIEW \"Data\".base AS SELECT * FROM \"Data\".\"Members\";
+             CREATE VIEW \"Data\".\"Outer\" AS SELECT * FROM \"Data\".base; CREATE VIEW \"Data\".free AS SELECT 1 AS n; RESET ROLE",
         )
         .expect("views");
     let findings = audit(&mut client, &rules());
     assert_eq!(
         names(&findings).into_iter().collect::<Vec<_>>(),
-        ["view-definer \"Data\".\"Outer\"", "view-definer \"Data\".inner"]
+        ["view-definer \"Data\".\"Outer\"", "view-definer \"Data\".base"]
     );
     for finding in &findings {
         match finding.repair() {

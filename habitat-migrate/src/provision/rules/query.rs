@@ -184,7 +184,7 @@ WHERE NOT i.indisvalid AND NOT EXISTS (
 
 /// From PostgreSQL 18 on a constraint may be one that is not enforced, and never valid.
 const CONSTRAINT_NOT_VALID: &str = r#"SELECT 'finding' AS "habitat-migrate", 'constraint-not-valid', pg_catalog.format('%s.%I', on_what, c.conname),
-  'is NOT VALID', pg_catalog.format('ALTER %s %s VALIDATE CONSTRAINT %I', kind, on_what, c.conname), NULL
+  'is NOT VALID', pg_catalog.format('ALTER %s %s VALIDATE CONSTRAINT %I', o.kind, on_what, c.conname), NULL
 FROM pg_catalog.pg_constraint c LEFT JOIN relation t ON t.oid = c.conrelid
 LEFT JOIN pg_catalog.pg_type y ON y.oid = c.contypid LEFT JOIN space s ON s.oid = y.typnamespace
 CROSS JOIN LATERAL (SELECT CASE WHEN c.contypid = 0 THEN 'TABLE' ELSE 'DOMAIN' END,
