@@ -5,7 +5,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
-use habitat_migrate::provision::{AccessErrorKind, Password, PasswordChange, rotate, set_password};
+use habitat_migrate::provision::{
+    AccessErrorKind, Password, PasswordChange, Template, rotate, set_password, set_passwords,
+};
 use habitat_migrate::testing::{Database, Server};
 use postgres::Client;
 
@@ -215,4 +217,35 @@ fn r47_a_connection_shows_no_password() {
     assert!(!format!("{connection:?} {connection:#?}").contains("Tr0ub"));
     let error = connection.ssl_mode("nonsense").connector().expect_err("a refusal");
     assert!(!format!("{error} {error:?}").contains("Tr0ub"));
+}
+
+#[test]
+fn the_roles_of_a_declaration_get_their_passwords_once() {
+    let server = locked();
+    let (database, mut client) = app(&server);
+    client.batch_execute("CREATE ROLE migration LOGIN; CREATE ROLE nobody").expect("roles");
+    let folder = tempfile::tempdir().expect("a folder");
+    let (given, made) = (folder.path().join("given"), folder.path().join("made"));
+    let text = format!(
+        "[environments.tst]\nkind = \"test\"\n[roles.app]\nlogin = true\npassword = {{ file = {given:?} }}\n\
+         [roles.migration]\nlogin = true\npassword = {{ generate = {made:?} }}\n[roles.nobody]\n"
+    );
+    let declaration =
+        Template::from_toml("provision.toml", text).expect("a template").declare("tst").expect("roles");
+    let error = set_passwords(&mut client, &declaration).expect_err("a file is missing");
+    assert!(error.to_string().starts_with("the password of \"app\" is not set: "), "{error}");
+    let none = "SELECT bool_and(rolpassword IS NULL) FROM pg_authid WHERE rolname IN ('app', 'migration')";
+    assert!(value::<bool>(&mut client, none), "nothing is set");
+
+    let password = Password::new("it's \\ given").expect("a password");
+    password.write_to(&given).expect("written");
+    let changes = |change| [("app".to_owned(), change), ("migration".to_owned(), change)].to_vec();
+    let first = set_passwords(&mut client, &declaration).expect("set");
+    assert_eq!(first, changes(PasswordChange::Changed));
+    let verifiers = "SELECT string_agg(rolname || rolpassword || xmin, ' ' ORDER BY rolname) FROM pg_authid WHERE rolpassword <> ''";
+    let before: String = value(&mut client, verifiers);
+    let second = set_passwords(&mut client, &declaration).expect("set");
+    assert_eq!(second, changes(PasswordChange::Unchanged));
+    assert_eq!(value::<String>(&mut client, verifiers), before, "twice changes nothing");
+    assert!(logs_in(&server, &database, &password));
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use habitat_migrate::provision::{Finding, Repair, Rules, audit_rules};
+use habitat_migrate::provision::{Repair, RuleFinding, Rules, audit_rules};
 use habitat_migrate::testing::Server;
 use postgres::Client;
 
@@ -13,12 +13,12 @@ fn server() -> Server {
     Server::start().expect("a server")
 }
 
-fn audit(client: &mut Client, rules: &Rules) -> Vec<Finding> {
+fn audit(client: &mut Client, rules: &Rules) -> Vec<RuleFinding> {
     audit_rules(client, rules).unwrap_or_else(|error| panic!("{error:?}"))
 }
 
 /// `code object` of each finding.
-fn names(findings: &[Finding]) -> BTreeSet<String> {
+fn names(findings: &[RuleFinding]) -> BTreeSet<String> {
     findings.iter().map(|finding| format!("{} {}", finding.code(), finding.object())).collect()
 }
 
@@ -125,7 +125,7 @@ fn each_rule_finds_its_fault_and_its_suggestion_mends_it() {
             "{fault} gives {:?}, and not {expected}",
             names(&findings)
         );
-        let found: Vec<&Finding> = findings
+        let found: Vec<&RuleFinding> = findings
             .iter()
             .filter(|finding| expected == format!("{} {}", finding.code(), finding.object()))
             .collect();
@@ -258,7 +258,7 @@ fn r48_names_of_rules_are_no_sql() {
         .application_role(odd)
         .owner(odd);
     let findings = audit(&mut client, &rules);
-    assert_eq!(findings.iter().map(Finding::code).collect::<Vec<_>>(), ["role-missing"]);
+    assert_eq!(findings.iter().map(RuleFinding::code).collect::<Vec<_>>(), ["role-missing"]);
 }
 
 #[test]

@@ -61,6 +61,11 @@ impl AccessError {
         Self { kind: AccessErrorKind::Connect, what: what.into(), source: Some(Box::new(error)) }
     }
 
+    /// The same, with what it was for before it.
+    pub(super) fn about(self, what: &str) -> Self {
+        Self { what: format!("{what}: {}", self.what), ..self }
+    }
+
     /// The kind of reason.
     pub fn kind(&self) -> AccessErrorKind {
         self.kind

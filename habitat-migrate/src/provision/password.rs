@@ -8,6 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use zeroize::Zeroizing;
 
 use super::access::AccessError;
+use super::declaration::Declaration;
 use super::role::Password as Source;
 use super::scram;
 use super::secret::{self, Written};
@@ -187,6 +188,37 @@ pub fn set_password<'a, C: Client>(
     password: &'a Password,
 ) -> C::Outcome<'a, Result<PasswordChange, AccessError>> {
     C::complete(Box::pin(set(client, role, password)))
+}
+
+/// Gives every role of a declaration the password that its source has, unless it has it; tells what became of each role that has a source.
+///
+/// All passwords are read, or made, before the first is set; the roles must be there, so call it behind
+/// [`Provision::apply`](super::Provision::apply).
+///
+/// # Errors
+///
+/// Those of [`PasswordSource::load`](super::PasswordSource::load), with nothing set, and of [`set_password`]; roles before the one that
+/// failed have their passwords then.
+///
+/// # Cancellation
+///
+/// As [`set_password`].
+pub fn set_passwords<'a, C: Client>(
+    client: &'a mut C,
+    declaration: &'a Declaration,
+) -> C::Outcome<'a, Result<Vec<(String, PasswordChange)>, AccessError>> {
+    C::complete(Box::pin(async move {
+        let sourced = declaration.roles().iter().filter_map(|role| Some((role, role.password_source()?)));
+        let loaded = sourced.map(|(role, source)| match source.load() {
+            Ok(password) => Ok((role.name(), password)),
+            Err(error) => Err(error.about(&format!("the password of {:?} is not set", role.name()))),
+        });
+        let mut changes = Vec::new();
+        for (role, password) in loaded.collect::<Result<Vec<_>, _>>()? {
+            changes.push((role.to_owned(), set(client, role, &password).await?));
+        }
+        Ok(changes)
+    }))
 }
 
 /// Gives a role a new, generated password, and writes it to the file. Also what ends a rotation that was broken off.

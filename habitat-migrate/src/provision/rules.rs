@@ -100,7 +100,7 @@ impl Rules {
 
 /// Something in a database that is not as the rules say.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finding {
+pub struct RuleFinding {
     code: String,
     object: String,
     what: String,
@@ -108,7 +108,7 @@ pub struct Finding {
     repair: Repair,
 }
 
-/// What to do about a [`Finding`].
+/// What to do about a [`RuleFinding`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Repair {
     /// A statement that makes the finding vanish.
@@ -117,7 +117,7 @@ pub enum Repair {
     Choose(String),
 }
 
-impl Finding {
+impl RuleFinding {
     pub(super) fn new(
         code: &str,
         object: &str,
@@ -155,7 +155,7 @@ impl Finding {
 }
 
 /// Several lines: the finding, why it is one, and what to do.
-impl fmt::Display for Finding {
+impl fmt::Display for RuleFinding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}: {} {}", self.code, self.object, self.what)?;
         writeln!(f, "  = why: {}", self.why())?;
@@ -180,7 +180,7 @@ impl fmt::Display for Finding {
 pub fn audit_rules<'a, C: Client>(
     client: &'a mut C,
     rules: &'a Rules,
-) -> C::Outcome<'a, Result<Vec<Finding>, AccessError>> {
+) -> C::Outcome<'a, Result<Vec<RuleFinding>, AccessError>> {
     C::complete(Box::pin(async move {
         let failed = |failure| AccessError::database("the database could not be audited", failure);
         let reply = client.run(&rules.message()).await.map_err(failed)?;
@@ -193,13 +193,13 @@ pub fn audit_rules<'a, C: Client>(
     }))
 }
 
-fn simple(reply: &Reply) -> Vec<Finding> {
+fn simple(reply: &Reply) -> Vec<RuleFinding> {
     let finding = |row: &crate::client::Row| {
         let repair = match row.value(4) {
             Some(statement) => Repair::Statement(statement.to_owned()),
             None => Repair::Choose(row.text(5).to_owned()),
         };
-        Finding::new(row.text(1), row.text(2), row.text(3), reason::of(row.text(1)), repair)
+        RuleFinding::new(row.text(1), row.text(2), row.text(3), reason::of(row.text(1)), repair)
     };
     reply.rows("finding").map(finding).collect()
 }

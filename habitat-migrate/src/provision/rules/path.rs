@@ -1,15 +1,15 @@
 //! The `search_path` of functions that run with their owner's rights.
 
-use super::{Finding, Repair, Reply, reason};
+use super::{Repair, Reply, RuleFinding, reason};
 use crate::sql::Ident;
 
-pub(super) fn findings(reply: &Reply) -> Vec<Finding> {
+pub(super) fn findings(reply: &Reply) -> Vec<RuleFinding> {
     let writable: Vec<(&str, &str)> = reply.rows("writable").map(|row| (row.text(1), row.text(2))).collect();
     let mut findings = Vec::new();
     for row in reply.rows("definer") {
         let (routine, schema) = (row.text(1), row.text(2));
         let mut find = |code: &str, what: String, repair| {
-            findings.push(Finding::new(code, routine, what, reason::of(code), repair));
+            findings.push(RuleFinding::new(code, routine, what, reason::of(code), repair));
         };
         let set = |path: &[String]| {
             let names: Vec<String> = path.iter().map(|name| Ident(name).to_string()).collect();
