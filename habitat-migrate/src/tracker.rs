@@ -286,7 +286,7 @@ fn if_there(table: &str, query: &str) -> String {
 }
 
 /// The text of an XML element.
-fn element<'x>(xml: &'x str, name: &str) -> Option<&'x str> {
+pub(crate) fn element<'x>(xml: &'x str, name: &str) -> Option<&'x str> {
     let (_, rest) = xml.split_once(&format!("<{name}>"))?;
     rest.split_once(&format!("</{name}>")).map(|(value, _)| value)
 }
