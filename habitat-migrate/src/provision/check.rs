@@ -43,7 +43,10 @@ pub(crate) fn problems(declaration: &Declaration) -> Vec<String> {
                     && !revoke.privileges.is_disjoint(&grant.privileges)
             });
             if against {
-                problems.push(format!("{} is granted and revoked the same privilege in database {}", grant.grantee, database.name));
+                problems.push(format!(
+                    "{} is granted and revoked the same privilege in database {}",
+                    grant.grantee, database.name
+                ));
             }
         }
     }

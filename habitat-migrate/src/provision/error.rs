@@ -132,7 +132,12 @@ impl fmt::Debug for Error {
                 Place::Within(name) => format!("in database {name}"),
                 _ => "on the server".to_owned(),
             };
-            write!(f, "\n  | {}\n  = {place}; steps that were done before and stay: {}", step.sql.replace('\n', "\n  | "), done.len())?;
+            write!(
+                f,
+                "\n  | {}\n  = {place}; steps that were done before and stay: {}",
+                step.sql.replace('\n', "\n  | "),
+                done.len()
+            )?;
             f.write_str("\n  = next: correct the cause and provision again; it goes on where it stopped")?;
         }
         Ok(())

@@ -9,7 +9,11 @@ use super::step::{Place, Plan};
 /// Why a database is not treated as what the declaration says that it is; none where nothing stands against it.
 ///
 /// What the database itself says counts, whatever the caller says.
-pub(crate) fn contradictions(declaration: &Declaration, live: &Live, recreate: &BTreeSet<String>) -> Vec<String> {
+pub(crate) fn contradictions(
+    declaration: &Declaration,
+    live: &Live,
+    recreate: &BTreeSet<String>,
+) -> Vec<String> {
     let kind = declaration.environment.kind;
     let mut reasons = Vec::new();
     for database in &declaration.databases {
@@ -54,7 +58,11 @@ pub(crate) fn contradictions(declaration: &Declaration, live: &Live, recreate: &
 }
 
 /// The databases whose names are still to be given before a plan is carried out.
-pub(crate) fn unconfirmed(declaration: &Declaration, plan: &Plan, confirmed: &BTreeSet<String>) -> Vec<String> {
+pub(crate) fn unconfirmed(
+    declaration: &Declaration,
+    plan: &Plan,
+    confirmed: &BTreeSet<String>,
+) -> Vec<String> {
     if !declaration.environment.kind.wants_confirmation() || plan.is_empty() {
         return Vec::new();
     }

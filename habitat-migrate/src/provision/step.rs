@@ -88,7 +88,9 @@ impl fmt::Display for Plan {
                     Place::Alone => writeln!(f, "-- databases")?,
                     Place::Databases => writeln!(f, "-- what is about databases")?,
                     // psql reads the name in single quotes as it is.
-                    Place::Within(name) => writeln!(f, "\\connect '{}'", name.replace('\\', "\\\\").replace('\'', "''"))?,
+                    Place::Within(name) => {
+                        writeln!(f, "\\connect '{}'", name.replace('\\', "\\\\").replace('\'', "''"))?
+                    }
                 }
                 if step.place != Place::Alone {
                     writeln!(f, "BEGIN;")?;

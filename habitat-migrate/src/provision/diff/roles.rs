@@ -161,13 +161,18 @@ fn settings(work: &mut Work<'_>, role: &Role) {
         if of.as_deref() != Some(&role.name) || role.settings.iter().any(declared) {
             continue;
         }
-        let within = database.as_ref().map(|name| format!(" IN DATABASE {}", Ident(name))).unwrap_or_default();
+        let within =
+            database.as_ref().map(|name| format!(" IN DATABASE {}", Ident(name))).unwrap_or_default();
         work.surplus.push(Finding {
             kind: FindingKind::Setting,
             database: database.clone(),
             subject: format!("role {}", role.name),
             message: format!("{}'s sessions begin with {name} = {value}, and nobody declared it", role.name),
-            suggestion: Some(format!("ALTER ROLE {}{within} RESET {}", Ident(&role.name), setting_name(name))),
+            suggestion: Some(format!(
+                "ALTER ROLE {}{within} RESET {}",
+                Ident(&role.name),
+                setting_name(name)
+            )),
         });
     }
 }
@@ -185,9 +190,7 @@ pub(super) fn assignment(setting: &Setting) -> String {
     let value = match &setting.value {
         Value::One(text) => Literal(text).to_string(),
         Value::List(list) if list.is_empty() => "''".to_owned(),
-        Value::List(list) => {
-            list.iter().map(|text| Literal(text).to_string()).collect::<Vec<_>>().join(", ")
-        }
+        Value::List(list) => list.iter().map(|text| Literal(text).to_string()).collect::<Vec<_>>().join(", "),
     };
     format!("{} = {value}", setting_name(&setting.name))
 }

@@ -23,7 +23,15 @@ pub(super) fn look(work: &mut Work<'_>, database: &Database, found: &LiveDatabas
         let built_in: &[Privilege] =
             if name == "public" { &[Privilege::Usage, Privilege::Create] } else { &[] };
         let declared = |target: &Target| matches!(target, Target::Schema(known) if known == name);
-        surplus(work, database, (&format!("schema {name}"), &on, None), &schema.acl, &[&schema.owner], built_in, declared);
+        surplus(
+            work,
+            database,
+            (&format!("schema {name}"), &on, None),
+            &schema.acl,
+            &[&schema.owner],
+            built_in,
+            declared,
+        );
     }
     for object in contents.objects.iter().filter(|object| is_declared(&object.schema)) {
         let subject = format!("{}.{}", object.schema, object.name);

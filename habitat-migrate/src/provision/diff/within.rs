@@ -13,7 +13,12 @@ use crate::sql::Ident;
 use crate::tracker::Tracker;
 
 /// In an order in which each step finds what it needs.
-pub(super) fn compare(work: &mut Work<'_>, declaration: &Declaration, database: &Database, found: &LiveDatabase) {
+pub(super) fn compare(
+    work: &mut Work<'_>,
+    declaration: &Declaration,
+    database: &Database,
+    found: &LiveDatabase,
+) {
     let Some(contents) = &found.contents else { return };
     for schema in &database.schemas {
         self::schema(work, database, found, contents, schema);
@@ -39,7 +44,13 @@ pub(super) fn compare(work: &mut Work<'_>, declaration: &Declaration, database: 
     }
 }
 
-fn schema(work: &mut Work<'_>, database: &Database, found: &LiveDatabase, contents: &Contents, schema: &Schema) {
+fn schema(
+    work: &mut Work<'_>,
+    database: &Database,
+    found: &LiveDatabase,
+    contents: &Contents,
+    schema: &Schema,
+) {
     let place = Place::Within(database.name.clone());
     let database_owner = database.owner.clone().unwrap_or_else(|| found.owner.clone());
     let subject = format!("schema {}", schema.name);
@@ -64,10 +75,14 @@ fn schema(work: &mut Work<'_>, database: &Database, found: &LiveDatabase, conten
 }
 
 fn extensions(work: &mut Work<'_>, database: &Database, found: &LiveDatabase, contents: &Contents) {
-    for extension in database.extensions.iter().filter(|extension| !contents.extensions.contains(&extension.name)) {
+    for extension in
+        database.extensions.iter().filter(|extension| !contents.extensions.contains(&extension.name))
+    {
         let name = &extension.name;
         let Some(&trusted) = work.live.extensions.get(name) else {
-            let what = format!("the server has no extension {name}: install its files (for those that come with PostgreSQL, the package postgresql-contrib)");
+            let what = format!(
+                "the server has no extension {name}: install its files (for those that come with PostgreSQL, the package postgresql-contrib)"
+            );
             work.refusals.push(what);
             continue;
         };
@@ -82,9 +97,7 @@ fn extensions(work: &mut Work<'_>, database: &Database, found: &LiveDatabase, co
         let of = declared.and_then(|schema| schema.owner.as_ref());
         // Its owner is whoever creates it, for good: the database's owner, whoever provisions.
         let (sql, needs) = match trusted && of.is_none_or(|of| of == owner) {
-            true => {
-                (format!("SET LOCAL ROLE {};\n{create};\nRESET ROLE", Ident(owner)), vec![owner.clone()])
-            }
+            true => (format!("SET LOCAL ROLE {};\n{create};\nRESET ROLE", Ident(owner)), vec![owner.clone()]),
             false => (create, vec![owner.clone()]),
         };
         let why = format!("extension {name} is not there");
@@ -135,7 +148,8 @@ fn tracker(work: &mut Work<'_>, database: &Database, contents: &Contents, schema
         let named = |target: &Target| matches!(target, Target::Named { name, .. } if *name == object.name);
         let mut surplus: BTreeMap<&Grantee, BTreeSet<Privilege>> = BTreeMap::new();
         for (grantee, privilege) in &object.acl {
-            let owns = [&object.owner, &grants::owner_then(database, object)].iter().any(|o| *o == grantee.as_str());
+            let owns =
+                [&object.owner, &grants::owner_then(database, object)].iter().any(|o| *o == grantee.as_str());
             let asked = database.grants.iter().any(|grant| grant.grantee == *grantee && named(&grant.target));
             if !owns && !asked && *privilege != Privilege::Select {
                 surplus.entry(grantee).or_default().insert(*privilege);
