@@ -66,6 +66,8 @@ pub(crate) struct LiveDatabase {
     pub(crate) collation: String,
     pub(crate) character_type: String,
     pub(crate) connection_limit: i64,
+    /// Whether the administrator may connect to it.
+    pub(crate) is_open: bool,
     pub(crate) acl: Acl,
     pub(crate) comment: Option<String>,
     /// None where it was not looked at.

@@ -52,7 +52,7 @@ pub(crate) fn server(declaration: &Declaration, major: u32) -> String {
          SELECT 'setting' AS \"habitat-migrate\", r.rolname, d.datname, c FROM pg_db_role_setting AS s CROSS JOIN unnest(s.setconfig) AS c \
          LEFT JOIN pg_roles AS r ON r.oid = s.setrole LEFT JOIN pg_database AS d ON d.oid = s.setdatabase;\n\
          SELECT 'database' AS \"habitat-migrate\", datname, pg_get_userbyid(datdba), pg_encoding_to_char(encoding), datcollate, datctype, \
-         datconnlimit, shobj_description(oid, 'pg_database') FROM pg_database WHERE datname IN ({databases});\n\
+         datconnlimit, shobj_description(oid, 'pg_database'), has_database_privilege(oid, 'CONNECT') FROM pg_database WHERE datname IN ({databases});\n\
          SELECT 'database privilege' AS \"habitat-migrate\", d.datname, NULL, CASE a.grantee WHEN 0 THEN NULL ELSE pg_get_userbyid(a.grantee) END, \
          a.privilege_type FROM pg_database AS d CROSS JOIN aclexplode(COALESCE(d.datacl, acldefault('d', d.datdba))) AS a \
          WHERE d.datname IN ({databases});\n\
@@ -120,6 +120,7 @@ pub(crate) fn read_server(reply: &Reply, major: u32) -> Live {
             character_type: row.text(5).to_owned(),
             connection_limit: row.number(6).unwrap_or(-1),
             comment: row.value(7).map(str::to_owned),
+            is_open: row.is_true(8),
             ..LiveDatabase::default()
         };
         live.databases.insert(row.text(1).to_owned(), database);

@@ -15,6 +15,7 @@ use super::step::{Place, Plan, Step};
 use super::toml::{DeclarationError, Template};
 use super::{check, read, safety};
 use crate::client::{Client, Failure, Reply};
+use crate::sql::Ident;
 
 /// Makes a server what a declaration says, before migrations run.
 ///
@@ -209,6 +210,15 @@ impl Provision {
         let mut live = read::read_server(&reply, major);
         for database in &self.declaration.databases {
             let Some(found) = live.databases.get_mut(&database.name) else { continue };
+            if !found.is_open {
+                let who = &live.administrator.name;
+                let grant = format!("GRANT CONNECT ON DATABASE {} TO {}", Ident(&database.name), Ident(who));
+                let reason = format!(
+                    "{who} may not connect to database {}: let {} or a superuser run `{grant}`",
+                    database.name, found.owner
+                );
+                return Err(Error::new(Cause::Refused(vec![reason])));
+            }
             let mut client = cluster.open(&database.name).await?;
             let what = || format!("the catalogs of database {}", database.name);
             let reply = ask(&mut client, &read::contents(database), what).await?;

@@ -5,7 +5,7 @@ use super::{Work, grants};
 use crate::provision::database::Database;
 use crate::provision::declaration::Declaration;
 use crate::provision::finding::{Finding, FindingKind};
-use crate::provision::grant::Target;
+use crate::provision::grant::{Grant, Grantee, Privilege, Target};
 use crate::provision::live::LiveDatabase;
 use crate::provision::step::Place;
 use crate::sql::{Ident, Literal};
@@ -108,7 +108,33 @@ pub(super) fn compare(
     for grant in database.revokes.iter().filter(|grant| grant.target == Target::Database) {
         grants::database(work, database, found, grant, grants::Direction::Revoke);
     }
+    connection(work, database, found);
     fixed(work, database, found);
+}
+
+/// An administrator that is no superuser has to get in, now and next time.
+fn connection(work: &mut Work<'_>, database: &Database, found: &LiveDatabase) {
+    let administrator = &work.live.administrator;
+    let may = |grantee: &Grantee| found.acl.contains(&(grantee.clone(), Privilege::Connect));
+    let declared = |grants: &[Grant], grantee: &Grantee| {
+        let on = |grant: &Grant| grant.grantee == *grantee && grant.target == Target::Database;
+        grants.iter().any(|grant| on(grant) && grant.privileges.contains(&Privilege::Connect))
+    };
+    let everybody = may(&Grantee::Public) && !declared(&database.revokes, &Grantee::Public);
+    let own = Grantee::Role(administrator.name.clone());
+    let through = administrator.acts_as.iter().any(|role| may(&Grantee::Role(role.clone())));
+    if administrator.superuser || everybody || through || declared(&database.grants, &own) {
+        return;
+    }
+    let sql =
+        format!("GRANT CONNECT ON DATABASE {} TO {}", Ident(&database.name), Ident(&administrator.name));
+    let why = format!(
+        "{} provisions database {}, and not everybody may connect to it",
+        administrator.name, database.name
+    );
+    let subject = format!("database {}", database.name);
+    let needs = vec![database.owner.clone().unwrap_or_else(|| found.owner.clone())];
+    work.step(Place::Databases, FindingKind::MissingGrant, subject, sql, why, needs);
 }
 
 /// What a database has for good.
