@@ -43,7 +43,9 @@ impl Password {
             "" => "it is empty",
             text if text.contains('\0') => "it has NUL in it",
             text if text.contains(['\r', '\n']) => "it has a line break in it",
-            text if !scram::is_agreed(text) => "it has a character that clients do not agree on how to prepare",
+            text if !scram::is_agreed(text) => {
+                "it has a character that clients do not agree on how to prepare"
+            }
             _ => return Ok(password),
         };
         Err(AccessError::invalid(format!("the password cannot be used: {why}")))

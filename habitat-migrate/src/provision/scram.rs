@@ -36,7 +36,8 @@ pub(super) fn prepared(password: &str) -> Zeroizing<String> {
 /// some three hundred characters (U+0340, U+1D2C), each alone or among others, and over what is empty when it is prepared.
 pub(super) fn is_agreed(password: &str) -> bool {
     let space = |c: char| if tables::non_ascii_space_character(c) { ' ' } else { c };
-    let mapped: String = password.chars().map(space).filter(|&c| !tables::commonly_mapped_to_nothing(c)).collect();
+    let mapped: String =
+        password.chars().map(space).filter(|&c| !tables::commonly_mapped_to_nothing(c)).collect();
     match stringprep::saslprep(password) {
         Ok(prepared) => prepared == password || !is_refused_by_postgresql(&mapped),
         Err(_) => is_refused_by_postgresql(&mapped),
