@@ -5,6 +5,7 @@ use habitat_migrate::provision::{Database, Declaration, Environment, Extension, 
 use habitat_migrate::provision::{ErrorKind, Membership, Privilege, Provision, Role, Schema, Target};
 
 use super::{cluster, connect, dump, provision};
+use crate::lifecycle;
 use crate::support::{catalog, own_server, value};
 
 const SYSTEMS: [(&str, &str, &str); 5] = [
@@ -54,6 +55,33 @@ fn what_runs_is_what_was_shown() {
         assert!(log.contains(&flat(step.sql())), "{}", step.sql());
         assert!(plan.to_string().contains(step.why()), "{}", step.why());
     }
+}
+
+#[test]
+fn a_plan_that_psql_runs_comes_to_the_same() {
+    let [by_psql, by_library] = [own_server(), own_server()];
+    let Some(program) = lifecycle::program(&by_psql, "psql") else {
+        eprintln!("skipped: no psql for a server of version {} is here", by_psql.version());
+        return;
+    };
+    // A name that the shell, psql and SQL each would read in another way.
+    let text = SYSTEMS[3].1.replace("\"cleaning_tracker_test\"", "\"it's \\\\ :a \\\"b\\\"\\nc\"");
+    let provision = provision(&text, "test");
+    let name = provision.declaration().databases()[0].name().to_owned();
+    assert_eq!(name, "it's \\ :a \"b\"\nc");
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), provision.plan(&cluster(&by_psql, None)).unwrap().to_string()).unwrap();
+    let mut command = std::process::Command::new(program);
+    command
+        .args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "--dbname"])
+        .arg(by_psql.url())
+        .arg("-f")
+        .arg(file.path());
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    provision.apply(&cluster(&by_library, None)).unwrap();
+    assert_eq!(dump(&by_psql, &name), dump(&by_library, &name));
+    assert!(provision.plan(&cluster(&by_psql, None)).unwrap().is_empty());
 }
 
 #[test]
