@@ -104,6 +104,27 @@ fn a_service_migrates_in_its_schema_and_serves_from_no_other() {
 }
 
 #[test]
+fn what_migrations_create_is_provisioned_behind_them() {
+    let server = own_server();
+    let provision = provision(SYSTEMS[0].1, "test");
+    let cluster = cluster(&server, None);
+    provision.apply(&cluster).unwrap();
+    let mut admin = connect(&server, "habitat_test", Some("habitat_admin"));
+    let script = "CREATE SCHEMA people; CREATE TABLE people.members (id int);";
+    Migrator::new(catalog("people", [("01_people.sql", script)])).migrate(&mut admin).unwrap();
+    let plan = provision.apply(&cluster).unwrap();
+    assert!(plan.to_string().contains("FORCE ROW LEVEL SECURITY"), "{plan}");
+    assert!(provision.audit(&cluster).unwrap().is_empty());
+    admin.batch_execute("CREATE TABLE people.later (id int)").unwrap();
+    let mut writing = connect(&server, "habitat_test", Some("habitat_write"));
+    writing.batch_execute("INSERT INTO people.later VALUES (1); UPDATE people.later SET id = 2").unwrap();
+    let refused = writing.batch_execute("DELETE FROM people.later").unwrap_err();
+    assert_eq!(refused.code().unwrap().code(), "42501");
+    let mut reading = connect(&server, "habitat_test", Some("habitat_read"));
+    assert_eq!(value::<i64>(&mut reading, "SELECT count(*) FROM people.later"), 1);
+}
+
+#[test]
 fn r49_the_application_reads_the_tracker_and_does_not_write_it() {
     let server = own_server();
     let provision = provision(SYSTEMS[2].1, "test");
