@@ -10,6 +10,9 @@ mod check;
 mod expand;
 mod function;
 mod migration_fn;
+mod test_expand;
+mod test_function;
+mod test_options;
 
 use proc_macro::TokenStream;
 use quote::quote;
@@ -158,6 +161,12 @@ pub fn embed_migrations(input: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn migration(arguments: TokenStream, item: TokenStream) -> TokenStream {
     migration_fn::expand(arguments.into(), item.into()).into()
+}
+
+/// A test with a database of its own.
+#[proc_macro_attribute]
+pub fn test(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    test_expand::expand(arguments.into(), item.into()).into()
 }
 
 fn expression(input: TokenStream) -> TokenStream {

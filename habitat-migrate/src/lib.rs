@@ -115,6 +115,8 @@ pub use habitat_migrate_catalog::{
 ///
 /// # Keys
 pub use habitat_migrate_macros::migration;
+#[cfg(all(feature = "derive", feature = "testing", unix))]
+pub use habitat_migrate_macros::test;
 #[cfg(feature = "derive")]
 pub use habitat_migrate_macros::{Migrations, embed_migrations, migrate};
 pub use history::{History, Record, State};
@@ -128,5 +130,7 @@ pub use status::{Drift, Entry, LogAccess, Stage, Status};
 pub mod __private {
     pub use crate::client::Work;
     pub use crate::code::*;
+    #[cfg(all(feature = "testing", unix))]
+    pub use crate::testing::harness as test;
     pub use habitat_migrate_catalog::*;
 }

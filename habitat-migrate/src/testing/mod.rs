@@ -35,6 +35,7 @@
 mod account;
 mod address;
 mod advice;
+mod argument;
 mod binaries;
 mod builder;
 mod cache;
@@ -42,15 +43,20 @@ mod data;
 mod database;
 mod error;
 mod fetch;
+#[doc(hidden)]
+pub mod harness;
 mod machine;
 mod program;
 mod server;
 mod supervisor;
+mod test_database;
 
+pub use argument::{FromTestDatabase, FromTestDatabaseAsync};
 pub use builder::Builder;
 pub use database::Database;
 pub use error::ServerError;
 pub use server::{Server, Shutdown};
+pub use test_database::{TestBuilder, TestDatabase, TestError};
 
 /// A name that nobody else makes: this process, this moment, this call.
 fn unique() -> String {
