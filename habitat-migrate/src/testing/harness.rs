@@ -48,6 +48,7 @@ pub enum Failure {
 type Outcome<T> = std::thread::Result<Result<T, Failure>>;
 
 /// Runs a test that is no `async fn`.
+#[track_caller]
 pub fn blocking<T: Termination>(
     ending: Ending,
     create: impl FnOnce() -> Result<Vec<TestDatabase>, TestError>,
@@ -63,6 +64,7 @@ pub fn blocking<T: Termination>(
 }
 
 /// Runs an `async` test on a runtime of its own.
+#[track_caller]
 pub fn on_runtime<T: Termination>(
     flavor: Flavor,
     ending: Ending,
@@ -123,6 +125,7 @@ pub fn beside(source: &str, file: &str) -> String {
 
 impl Ending {
     /// What is told about a test that ran: the databases stay if it fails.
+    #[track_caller]
     fn settle<T: Termination>(self, databases: Vec<TestDatabase>, outcome: Outcome<T>) -> ExitCode {
         match outcome {
             Ok(Ok(value)) => {
@@ -155,6 +158,7 @@ impl Ending {
     }
 
     /// Fails a test that could not begin.
+    #[track_caller]
     fn not_begun(self, failure: &Failure) -> ExitCode {
         match self {
             Self::Returns => panic!("{failure}"),
