@@ -267,10 +267,11 @@ impl Test<'_> {
             }
             kind => kind.to_token_stream(),
         };
+        // What cannot be made is told at the argument's type.
         let value = if driven == Driven::Blocking {
-            quote_spanned!(kind.span()=> #test::argument::<#made>(&#all[#place], #text)?)
+            quote_spanned!(kind.span()=> #test::argument(<#made as #library::testing::FromTestDatabase>::from_test_database(&#all[#place]), #text)?)
         } else {
-            quote_spanned!(kind.span()=> #test::argument_async::<#made>(&#all[#place], #text).await?)
+            quote_spanned!(kind.span()=> #test::argument(<#made as #library::testing::FromTestDatabaseAsync>::from_test_database(&#all[#place]).await, #text)?)
         };
         match kind {
             Type::Reference(reference) if reference.mutability.is_some() => {
@@ -368,7 +369,7 @@ fn const_check(library: &Path, kind: &Type, target: &LitStr) -> TokenStream {
 
 fn is_default(options: &DatabaseOptions) -> bool {
     let DatabaseOptions { schema, to, before, fixtures, role, placeholders, .. } = options;
-    schema.is_none()
+    matches!(schema, None | Some(Schema::None))
         && to.is_none()
         && before.is_none()
         && fixtures.is_empty()

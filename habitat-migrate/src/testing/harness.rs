@@ -14,7 +14,7 @@ use std::task::Poll;
 use habitat_migrate_catalog::Catalog;
 
 pub use super::argument::Lent;
-use super::{FromTestDatabase, FromTestDatabaseAsync, TestDatabase, TestError};
+use super::{TestDatabase, TestError};
 
 /// How a test ends that passes.
 #[derive(Clone, Copy, Debug)]
@@ -93,17 +93,9 @@ pub async fn within<T: Termination>(
     ending.settle(databases, outcome)
 }
 
-/// Makes an argument of a test that is no `async fn`.
-pub fn argument<T: FromTestDatabase>(database: &TestDatabase, name: &'static str) -> Result<T, Failure> {
-    T::from_test_database(database).map_err(|error| Failure::Argument(name, error))
-}
-
-/// Makes an argument of an `async` test.
-pub async fn argument_async<T: FromTestDatabaseAsync>(
-    database: &TestDatabase,
-    name: &'static str,
-) -> Result<T, Failure> {
-    T::from_test_database(database).await.map_err(|error| Failure::Argument(name, error))
+/// An argument, or why there is none.
+pub fn argument<T>(made: Result<T, Box<dyn Error + Send + Sync>>, name: &'static str) -> Result<T, Failure> {
+    made.map_err(|error| Failure::Argument(name, error))
 }
 
 /// A catalog, given as a value or as a reference.
