@@ -77,6 +77,13 @@ mod failing {
     }
 
     #[habitat_migrate::test(migrations = false)]
+    #[ignore = "passes, and another reads what it says"]
+    #[should_panic(expected = "name ")]
+    fn not_by_the_panic_that_was_expected(database: TestDatabase) {
+        panic!("name {}", database.name());
+    }
+
+    #[habitat_migrate::test(migrations = false)]
     #[ignore = "fails on purpose"]
     #[should_panic]
     fn by_no_panic(database: &TestDatabase) {
@@ -99,16 +106,21 @@ mod failing {
     fn by_a_target(_client: Client) {}
 }
 
-/// Runs a test that fails and gives back what it said.
-fn failure(test: &str) -> String {
+/// Runs a test and gives back what it said, if it ended as it should.
+fn run(test: &str, ending: &str) -> String {
     let program = std::env::current_exe().expect("a path");
     let mut command = Command::new(program);
     command.args([&format!("endings::failing::{test}"), "--exact", "--ignored", "--nocapture"]);
     let output = command.env("RUST_BACKTRACE", "0").output().expect("a process");
     let said =
         [output.stdout, output.stderr].map(|said| String::from_utf8_lossy(&said).into_owned()).concat();
-    assert!(!output.status.success() && said.contains("0 passed; 1 failed"), "{test} did not fail:\n{said}");
+    assert!(said.contains(ending), "{test} did not end so:\n{said}");
     said
+}
+
+/// Runs a test that fails and gives back what it said.
+fn failure(test: &str) -> String {
+    run(test, "0 passed; 1 failed")
 }
 
 /// Says that a test kept its database, under its own name.
@@ -132,6 +144,12 @@ fn a_panic_keeps_the_database() {
     for test in ["by_a_panic", "by_a_panic_in_an_async_test", "by_another_panic"] {
         assert_kept(&failure(test));
     }
+}
+
+#[test]
+fn a_panic_that_should_come_keeps_nothing() {
+    let said = run("not_by_the_panic_that_was_expected", "1 passed; 0 failed");
+    assert!(!said.contains("kept"), "{said}");
 }
 
 #[test]

@@ -29,7 +29,7 @@ use super::TestDatabase;
     label = "no argument of a test",
     note = "it can take `postgres::Client`, `String`, `&str`, `postgres::Config`, `tokio_postgres::Config`, `TestDatabase` \
             and whatever implements `FromTestDatabase`; an `async fn` takes `tokio_postgres::Client`",
-    note = "`#[habitat_migrate::test]` stands above other attributes that make tests, as `#[tokio::test]`"
+    note = "`#[habitat_migrate::test]` stands above `#[tokio::test]`, not beneath it"
 )]
 pub trait FromTestDatabase: Sized {
     /// Makes one, for a test that is about to run.

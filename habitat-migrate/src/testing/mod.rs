@@ -39,24 +39,38 @@ mod argument;
 mod binaries;
 mod builder;
 mod cache;
+mod chores;
 mod data;
 mod database;
 mod error;
 mod fetch;
+mod fixture;
 #[doc(hidden)]
 pub mod harness;
+mod host;
+mod keep;
 mod machine;
+mod names;
 mod program;
+mod recipe;
 mod server;
+mod session;
+mod steward;
 mod supervisor;
+mod sweep;
+mod template;
+mod test_builder;
 mod test_database;
+mod test_error;
 
 pub use argument::{FromTestDatabase, FromTestDatabaseAsync};
 pub use builder::Builder;
 pub use database::Database;
 pub use error::ServerError;
 pub use server::{Server, Shutdown};
-pub use test_database::{TestBuilder, TestDatabase, TestError};
+pub use test_builder::TestDatabaseBuilder;
+pub use test_database::TestDatabase;
+pub use test_error::TestError;
 
 /// A name that nobody else makes: this process, this moment, this call.
 fn unique() -> String {
@@ -75,4 +89,9 @@ fn off_runtime<T: Send>(work: impl FnOnce() -> T + Send) -> T {
         Ok(value) => value,
         Err(panic) => std::panic::resume_unwind(panic),
     })
+}
+
+/// Runs something where it may block: on a thread of its own within an async runtime, else right here.
+fn aside<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    if tokio::runtime::Handle::try_current().is_ok() { off_runtime(work) } else { work() }
 }

@@ -1,177 +1,282 @@
-//! A stand-in, to be replaced.
+//! A migrated database for one test.
 
+use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
-use habitat_migrate_catalog::{Catalog, MigrationId, Version};
-use postgres::Client;
+use habitat_migrate_catalog::Catalog;
+use postgres::{Client, Config, NoTls};
 
-use super::{Database, Server, ServerError};
-use crate::migrator::Migrator;
+use super::keep::Keep;
+use super::recipe::Recipe;
+use super::steward::{Gone, Steward};
+use super::test_builder::TestDatabaseBuilder;
+use super::test_error::{Kind, TestError};
+use super::{address, aside, names};
 
-/// A database for one test.
+/// A test's own database, with a catalog's migrations applied: a copy of a template, made in milliseconds.
+///
+/// ```no_run
+/// use habitat_migrate::Catalog;
+/// use habitat_migrate::testing::TestDatabase;
+///
+/// let catalog = Catalog::from_scripts("shop", [("01_items.sql", "CREATE TABLE items (name text);")])?;
+/// let database = TestDatabase::create(&catalog)?;
+/// database.connect()?.batch_execute("INSERT INTO items VALUES ('tea')")?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// The value is a handle: a clone is the same database. With the last one the database is dropped, in the background;
+/// or it stays, if the test failed: if a handle is dropped while its thread panics, or [`fail`](Self::fail) was called.
+/// What stays is said on standard error, with the command that opens it. `HABITAT_KEEP=always` keeps every database,
+/// `never` none.
 #[derive(Clone)]
 pub struct TestDatabase(Arc<Inner>);
 
 struct Inner {
-    database: Database,
-    role: Option<String>,
-}
-
-/// What goes wrong.
-pub struct TestError(Box<dyn std::error::Error + Send + Sync>);
-
-impl std::fmt::Debug for TestError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl std::fmt::Display for TestError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl std::error::Error for TestError {}
-
-impl From<ServerError> for TestError {
-    fn from(error: ServerError) -> Self {
-        Self(Box::new(error))
-    }
-}
-
-/// Settings.
-pub struct TestBuilder {
-    catalog: Catalog,
+    steward: Arc<Steward>,
     name: String,
-    to: Option<String>,
-    before: Option<String>,
-    environment: Option<String>,
-    placeholders: Vec<(String, String)>,
-    fixtures: Vec<(String, String)>,
-    role: Option<String>,
+    test: String,
+    url: String,
+    config: tokio_postgres::Config,
+    recipe: Recipe,
+    keep: Keep,
+    outcome: AtomicU8,
+    /// Whether roles of its own may have been made.
+    has_roles: AtomicBool,
 }
 
-#[allow(missing_docs)]
-impl TestBuilder {
-    pub fn named(mut self, name: impl Into<String>) -> Self {
-        self.name = name.into();
-        self
-    }
-    pub fn to(mut self, name: impl Into<String>) -> Self {
-        self.to = Some(name.into());
-        self
-    }
-    pub fn before(mut self, name: impl Into<String>) -> Self {
-        self.before = Some(name.into());
-        self
-    }
-    pub fn environment(mut self, name: impl Into<String>) -> Self {
-        self.environment = Some(name.into());
-        self
-    }
-    pub fn role(mut self, name: impl Into<String>) -> Self {
-        self.role = Some(name.into());
-        self
-    }
-    pub fn server_version(self, _version: impl Into<String>) -> Self {
-        self
-    }
-    pub fn placeholder(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.placeholders.push((name.into(), value.into()));
-        self
-    }
-    pub fn fixture(mut self, name: impl Into<String>, text: impl Into<String>) -> Self {
-        self.fixtures.push((name.into(), text.into()));
-        self
-    }
-    pub fn create(self) -> Result<TestDatabase, TestError> {
-        super::off_runtime(|| self.create_here())
-    }
-    fn create_here(self) -> Result<TestDatabase, TestError> {
-        let server = Server::shared().map_err(|error| TestError(format!("{error:?}").into()))?;
-        let short = self.name.rsplit("::").next().unwrap_or("test").to_owned();
-        let database = server.create_database(&short)?;
-        let mut client = database.connect()?;
-        let find = |text: &str| {
-            let all = self.catalog.migrations();
-            all.iter()
-                .position(|m| m.version() == &Version::new(text.to_owned()) || m.id().to_string() == text)
-                .ok_or_else(|| TestError(format!("the catalog has no migration `{text}`").into()))
-        };
-        let target: Option<MigrationId> = match (&self.to, &self.before) {
-            (Some(to), _) => Some(self.catalog.migrations()[find(to)?].id().clone()),
-            (_, Some(before)) => {
-                Some(self.catalog.migrations()[find(before)?.saturating_sub(1)].id().clone())
-            }
-            _ => None,
-        };
-        let mut migrator = Migrator::new(self.catalog.clone());
-        if let Some(target) = target {
-            migrator = migrator.target(target);
-        }
-        if let Some(environment) = self.environment {
-            migrator = migrator.environment(environment);
-        }
-        for (k, v) in self.placeholders {
-            migrator = migrator.placeholder(k, v);
-        }
-        migrator.migrate(&mut client).map_err(|error| TestError(error.to_string().into()))?;
-        for (name, text) in self.fixtures {
-            client
-                .batch_execute(&text)
-                .map_err(|error| TestError(format!("{name}:1:1: {error:?}").into()))?;
-        }
-        Ok(TestDatabase(Arc::new(Inner { database, role: self.role })))
-    }
-}
-
-#[allow(missing_docs)]
 impl TestDatabase {
-    pub fn builder(catalog: &Catalog) -> TestBuilder {
-        TestBuilder {
-            catalog: catalog.clone(),
-            name: String::new(),
-            to: None,
-            before: None,
-            environment: None,
-            placeholders: Vec::new(),
-            fixtures: Vec::new(),
-            role: None,
-        }
+    /// A database with all of the catalog's migrations, on [the shared server](super::Server::shared).
+    ///
+    /// It may be called from async code, which it blocks.
+    ///
+    /// # Errors
+    /// As [`TestDatabaseBuilder::create`].
+    pub fn create(catalog: &Catalog) -> Result<Self, TestError> {
+        Self::builder(catalog).create()
     }
+
+    /// The same, for async code; to be called in a runtime of tokio.
+    ///
+    /// # Errors
+    /// As [`TestDatabaseBuilder::create`].
+    ///
+    /// # Cancellation
+    /// As [`TestDatabaseBuilder::create_async`].
+    ///
+    /// # Panics
+    /// As [`TestDatabaseBuilder::create_async`].
+    pub async fn create_async(catalog: &Catalog) -> Result<Self, TestError> {
+        Self::builder(catalog).create_async().await
+    }
+
+    /// A database with less than all migrations, with rows to begin with, or on another server.
+    pub fn builder(catalog: &Catalog) -> TestDatabaseBuilder {
+        TestDatabaseBuilder::new(catalog)
+    }
+
+    pub(super) fn new(
+        steward: Arc<Steward>,
+        name: String,
+        test: String,
+        recipe: Recipe,
+        keep: Keep,
+    ) -> Result<Self, TestError> {
+        let url = address::with_database(steward.url(), &name);
+        let parsed = url.parse::<tokio_postgres::Config>();
+        let mut config =
+            parsed.map_err(|source| Kind::Sql { what: format!("name database {name}"), source })?;
+        let url = match &recipe.role {
+            Some(role) => {
+                act_as(&mut config, role);
+                address::with_role(&url, role)
+            }
+            None => url,
+        };
+        let (outcome, has_roles) = (AtomicU8::new(PASSED), AtomicBool::new(false));
+        Ok(Self(Arc::new(Inner { steward, name, test, url, config, recipe, keep, outcome, has_roles })))
+    }
+
+    /// The database's name: letters, digits and underscores, unlike any other's.
     pub fn name(&self) -> &str {
-        self.0.database.name()
+        &self.0.name
     }
+
+    /// A connection string that libpq, postgres, tokio-postgres and sqlx understand.
     pub fn url(&self) -> String {
-        self.0.database.url()
+        self.0.url.clone()
     }
-    pub fn config(&self) -> postgres::Config {
-        let mut config = self.0.database.config();
-        if let Some(role) = &self.0.role {
-            config.options(&format!("-c role={role}"));
-        }
-        config
+
+    /// How to connect to it.
+    pub fn config(&self) -> Config {
+        self.0.config.clone().into()
     }
+
+    /// The same for tokio-postgres.
     pub fn tokio_config(&self) -> tokio_postgres::Config {
-        let mut config: tokio_postgres::Config = self.url().parse().expect("our own");
-        if let Some(role) = &self.0.role {
-            config.options(format!("-c role={role}"));
-        }
-        config
+        self.0.config.clone()
     }
+
+    /// A new connection to it.
+    ///
+    /// # Errors
+    /// The server is gone, or has no connection to spare.
     pub fn connect(&self) -> Result<Client, TestError> {
-        self.config().connect(postgres::NoTls).map_err(|error| TestError(Box::new(error)))
+        self.connect_by(self.config())
     }
+
+    /// A new connection to it that acts as another role from its first statement on: `current_user` is that role,
+    /// `RESET ROLE` does not leave it, and `session_user` is the server's user.
+    ///
+    /// # Errors
+    /// There is no such role, or the server's user may not act as it; and those of [`connect`](Self::connect).
+    pub fn connect_as(&self, role: &str) -> Result<Client, TestError> {
+        self.connect_by(self.config_as(role).into())
+    }
+
+    /// A new connection for async code; a task of the current runtime drives it.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect).
+    ///
+    /// # Panics
+    /// Outside of a runtime of tokio.
     pub async fn connect_async(&self) -> Result<tokio_postgres::Client, TestError> {
-        let connected = self.tokio_config().connect(tokio_postgres::NoTls).await;
-        let (client, connection) = connected.map_err(|error| TestError(Box::new(error)))?;
+        self.connect_async_by(self.tokio_config()).await
+    }
+
+    /// As [`connect_as`](Self::connect_as), for async code.
+    ///
+    /// # Errors
+    /// As [`connect_as`](Self::connect_as).
+    ///
+    /// # Panics
+    /// Outside of a runtime of tokio.
+    pub async fn connect_async_as(&self, role: &str) -> Result<tokio_postgres::Client, TestError> {
+        self.connect_async_by(self.config_as(role)).await
+    }
+
+    /// How to connect to the server's database `postgres`, as its user.
+    pub fn server(&self) -> Config {
+        self.0.steward.config()
+    }
+
+    /// The whole catalog that the database was made for, also if only a part of it is applied.
+    pub fn catalog(&self) -> &Catalog {
+        &self.0.recipe.catalog
+    }
+
+    /// A name for a role that only this test has: roles are those of the whole server, and another test's role of the
+    /// same name would be the same role.
+    ///
+    /// The test creates it, `CREATE ROLE "…"`; it is dropped with the database. The name needs no quotes.
+    pub fn role_name(&self, name: &str) -> String {
+        self.0.has_roles.store(true, Ordering::Relaxed);
+        names::role(&self.0.name, name)
+    }
+
+    /// Tells that the test failed, so that the database stays. A panic is noticed without it.
+    pub fn fail(&self) {
+        let _ = self.0.outcome.compare_exchange(PASSED, FAILED, Ordering::Relaxed, Ordering::Relaxed);
+    }
+
+    /// Ends the test's use of this handle with its result, which counts whatever panics were noticed before: a test
+    /// passes that panics as it should.
+    pub fn finish(self, passed: bool) {
+        let (from, to) = if passed { (FAILED, PASSED) } else { (PASSED, FAILED) };
+        let _ = self.0.outcome.compare_exchange(from, to, Ordering::Relaxed, Ordering::Relaxed);
+    }
+
+    /// Leaves the database where it is, whatever comes of the test, and gives back the command that opens it.
+    ///
+    /// It stays until its server stops, for a day at most. A password is not in the command.
+    pub fn keep(&self) -> String {
+        self.0.outcome.store(KEPT, Ordering::Relaxed);
+        self.0.command()
+    }
+
+    fn connect_by(&self, config: Config) -> Result<Client, TestError> {
+        aside(|| config.connect(NoTls)).map_err(|source| self.0.unreachable(source))
+    }
+
+    async fn connect_async_by(
+        &self,
+        config: tokio_postgres::Config,
+    ) -> Result<tokio_postgres::Client, TestError> {
+        let (client, connection) =
+            config.connect(NoTls).await.map_err(|source| self.0.unreachable(source))?;
         tokio::spawn(connection);
         Ok(client)
     }
-    pub fn finish(self, passed: bool) {
-        if !passed {
-            eprintln!("database {} is kept", self.name());
+
+    fn config_as(&self, role: &str) -> tokio_postgres::Config {
+        let mut config = self.0.config.clone();
+        act_as(&mut config, role);
+        config
+    }
+}
+
+impl Inner {
+    fn unreachable(&self, source: postgres::Error) -> TestError {
+        Kind::Sql { what: format!("connect to database {}", self.name), source }.into()
+    }
+
+    fn command(&self) -> String {
+        format!("psql '{}'", address::without_password(&self.config, &self.name))
+    }
+
+    fn end(&mut self) {
+        let outcome = *self.outcome.get_mut();
+        let gone = Gone {
+            name: std::mem::take(&mut self.name),
+            test: std::mem::take(&mut self.test),
+            has_roles: *self.has_roles.get_mut(),
+        };
+        if outcome != KEPT && !self.keep.keeps(outcome == FAILED) {
+            return self.steward.take_back(gone);
+        }
+        if outcome != KEPT {
+            eprintln!(
+                "the database of test {} is kept until its server stops; the shared one stops some seconds after its \
+                 last user is gone:\n  {}",
+                gone.test,
+                format_args!("psql '{}'", address::without_password(&self.config, &gone.name)),
+            );
+        }
+        self.steward.leave(gone);
+    }
+}
+
+impl Drop for TestDatabase {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.fail();
         }
     }
 }
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+impl fmt::Debug for TestDatabase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TestDatabase").field("name", &self.0.name).field("test", &self.0.test).finish()
+    }
+}
+
+/// The last setting of a name counts.
+fn act_as(config: &mut tokio_postgres::Config, role: &str) {
+    let options = match config.get_options() {
+        Some(options) => format!("{options} {}", address::role_option(role)),
+        None => address::role_option(role),
+    };
+    config.options(options);
+}
+
+const PASSED: u8 = 0;
+const FAILED: u8 = 1;
+const KEPT: u8 = 2;
