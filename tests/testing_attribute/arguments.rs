@@ -51,7 +51,7 @@ fn a_config(config: postgres::Config) {
 #[habitat_migrate::test(migrations = Habitat)]
 fn a_borrowed_config_of_the_other_driver(config: &tokio_postgres::Config) {
     let name = config.get_dbname().expect("a name");
-    assert!(name.starts_with("a_borrowed_config"), "{name}");
+    assert!(name.contains("of_the_other_driver"), "{name}");
 }
 
 #[habitat_migrate::test(migrations = Habitat)]
@@ -106,8 +106,8 @@ async fn async_tests_take_the_same_values(
 }
 
 #[habitat_migrate::test(migrations = Habitat)]
-fn arguments_may_be_taken_apart(Two { mut first, second: _ }: Two) {
-    assert_eq!(applied(&mut first), 4);
+fn arguments_may_be_taken_apart(Two { mut first, mut second }: Two) {
+    assert_eq!((applied(&mut first), applied(&mut second)), (4, 4));
 }
 
 struct Two {
