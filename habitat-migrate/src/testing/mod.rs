@@ -15,6 +15,9 @@
 //! [`Server::shared`] is one for the whole process. Run by root, whom PostgreSQL refuses, it runs as the account
 //! `postgres`, else `nobody`.
 //!
+//! A test with a migrated database of its own is a function with the attribute `#[habitat_migrate::test]` (feature `derive`). What it can take
+//! as arguments is open: [`FromTestDatabase`], [`FromTestDatabaseAsync`].
+//!
 //! # Which PostgreSQL
 //! The first installation that runs, in: the folder named by `HABITAT_PG_BIN`, `PATH`, `pg_config --bindir`, the places
 //! of Debian, of RPM, of Homebrew and of Postgres.app, newest first, and what was fetched earlier. `HABITAT_PG=18` or
