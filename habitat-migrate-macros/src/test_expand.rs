@@ -89,15 +89,15 @@ impl Test<'_> {
         let library = &self.library;
         let folder = match &options.schema {
             Some(Schema::Type(kind)) => {
-                let span = kind.span();
+                let span = at(kind);
                 return Ok((quote_spanned!(span=> <#kind as #library::Migrations>::CATALOG), None));
             }
             Some(Schema::Catalog(expression)) => return Ok((expression.to_token_stream(), None)),
             Some(Schema::Folder(folder)) => Some(folder.clone()),
             Some(Schema::None) => None,
             None => usual
-                .filter(|folder| check::manifest_dir().is_ok_and(|root| root.join(folder).is_dir()))
-                .map(|folder| LitStr::new(folder, Span::call_site())),
+                .filter(|folder| check::manifest_dir().is_ok_and(|root| has_folder(&root, folder)))
+                .map(at_call),
         };
         let Some(folder) = folder else {
             return Ok((expand::no_catalog(library), Some(Catalog::from_checked(Vec::new(), Vec::new()))));
@@ -127,7 +127,7 @@ impl Test<'_> {
             }
         }
         let span = match &options.schema {
-            Some(Schema::Catalog(expression)) => expression.span(),
+            Some(Schema::Catalog(expression)) => at(expression),
             _ => Span::call_site(),
         };
         let name = self.function.name.unraw().to_string();
@@ -151,7 +151,7 @@ impl Test<'_> {
             settings.extend(text.map(|text| quote!(.#method(#text))));
         }
         for (name, value) in &options.placeholders {
-            settings.extend(quote_spanned!(value.span()=> .placeholder(#name, #value)));
+            settings.extend(quote_spanned!(at(value)=> .placeholder(#name, #value)));
         }
         for fixture in &options.fixtures {
             let path = fixture_path(fixture);
@@ -267,7 +267,8 @@ impl Test<'_> {
             }
             kind => kind.to_token_stream(),
         };
-        // What cannot be made is told at the argument's type.
+        // What cannot be made is told at the argument's type, and once: so this is written as if the user had.
+        let quiet = quote!(#[allow(unused_qualifications)]);
         let value = if driven == Driven::Blocking {
             quote_spanned!(kind.span()=> #test::argument(<#made as #library::testing::FromTestDatabase>::from_test_database(&#all[#place]), #text)?)
         } else {
@@ -275,15 +276,14 @@ impl Test<'_> {
         };
         match kind {
             Type::Reference(reference) if reference.mutability.is_some() => {
-                let given =
-                    quote_spanned!(kind.span()=> ::core::borrow::BorrowMut::borrow_mut(&mut #variable));
-                (quote!(let mut #variable = #value;), given)
+                let given = quote_spanned!(at(kind)=> ::core::borrow::BorrowMut::borrow_mut(&mut #variable));
+                (quote!(#quiet let mut #variable = #value;), given)
             }
             Type::Reference(_) => {
-                let given = quote_spanned!(kind.span()=> ::core::borrow::Borrow::borrow(&#variable));
-                (quote!(let #variable = #value;), given)
+                let given = quote_spanned!(at(kind)=> ::core::borrow::Borrow::borrow(&#variable));
+                (quote!(#quiet let #variable = #value;), given)
             }
-            _ => (quote!(let #variable = #value;), quote!(#variable)),
+            _ => (quote!(#quiet let #variable = #value;), quote!(#variable)),
         }
     }
 }
@@ -308,6 +308,20 @@ fn flavor(options: &TestOptions, library: &Path) -> TokenStream {
         _ => quote!(CurrentThread),
     };
     quote!(#library::__private::test::Flavor::#flavor)
+}
+
+/// The place of what the user typed, for code that is the macro's own: no lint is to blame the user for it.
+fn at(typed: &impl Spanned) -> Span {
+    typed.span().resolved_at(Span::call_site())
+}
+
+fn at_call(folder: &str) -> LitStr {
+    LitStr::new(folder, Span::call_site())
+}
+
+/// Whether a crate has migrations where they usually are. Without any, its tests get empty databases.
+fn has_folder(root: &std::path::Path, folder: &str) -> bool {
+    root.join(folder).is_dir()
 }
 
 /// `members` is `fixtures/members.sql` beside the test's file; what ends with `.sql` is a path from there.
@@ -379,3 +393,26 @@ fn is_default(options: &DatabaseOptions) -> bool {
 
 /// The folder that is meant where nothing is said, if it is there.
 const USUAL_FOLDER: &str = "migrations";
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn the_usual_folder_is_taken_where_it_is() {
+        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+        assert!(!has_folder(here, USUAL_FOLDER));
+        assert!(has_folder(here.parent().expect("a workspace"), USUAL_FOLDER));
+    }
+
+    #[test]
+    fn a_fixture_lies_beside_its_test_unless_a_path_says_otherwise() {
+        let path = |name: &str| fixture_path(&LitStr::new(name, Span::call_site())).value();
+        assert_eq!(path("members"), "fixtures/members.sql");
+        assert_eq!(path("people/members"), "fixtures/people/members.sql");
+        assert_eq!(path("../seeds/members.sql"), "../seeds/members.sql");
+        assert_eq!(path("/srv/members.sql"), "/srv/members.sql");
+    }
+}

@@ -158,9 +158,9 @@ fn giver(attributes: Vec<Attribute>, errors: &mut Vec<syn::Error>) -> (Giver, Ve
                     "an argument is of one database; keep one `#[database]`",
                 ));
             }
-        } else if ["allow", "warn", "deny", "forbid", "expect"].iter().any(|name| is(&name)) {
+        } else if ["allow", "warn", "deny", "forbid", "expect"].iter().any(is) {
             lints.push(attribute);
-        } else if ["cfg", "cfg_attr"].iter().any(|name| is(&name)) {
+        } else if ["cfg", "cfg_attr"].iter().any(is) {
             let message = "an argument of a test is always there; write `#[cfg]` on a test for each case";
             errors.push(syn::Error::new(attribute.span(), message));
         } else {
