@@ -13,6 +13,7 @@ mod migration_fn;
 mod test_expand;
 mod test_function;
 mod test_options;
+mod test_target;
 
 use proc_macro::TokenStream;
 use quote::quote;

@@ -10,6 +10,7 @@ use syn::{LitStr, Path, Type};
 use crate::attr::Request;
 use crate::test_function::{Giver, Parameter, TestFunction};
 use crate::test_options::{DatabaseOptions, Driven, Schema, TestOptions};
+use crate::test_target::{check_target, const_check};
 use crate::{check, expand};
 
 /// The test, or errors at what the user typed.
@@ -329,56 +330,6 @@ fn fixture_path(fixture: &LitStr) -> LitStr {
     let name = fixture.value();
     let path = if name.ends_with(".sql") { name } else { format!("fixtures/{name}.sql") };
     LitStr::new(&path, fixture.span())
-}
-
-/// Whether a catalog that is known has the migration to stop at.
-fn check_target(catalog: &Catalog, target: &LitStr) -> syn::Result<()> {
-    let wanted = target.value();
-    let fits = |version: &str, id: &str| wanted == version || wanted == id;
-    let found: Vec<String> = catalog
-        .migrations()
-        .iter()
-        .filter(|migration| fits(migration.version().as_str(), &migration.id().to_string()))
-        .map(|migration| migration.id().to_string())
-        .collect();
-    let message = match &found[..] {
-        [_] => return Ok(()),
-        [] => {
-            let versions = catalog.migrations().iter().map(|migration| migration.version().as_str());
-            match versions.into_iter().find(|version| crate::attr::resembles(&wanted, version)) {
-                Some(version) => format!("there is no migration `{wanted}`; did you mean `{version}`?"),
-                None => {
-                    format!("there is no migration `{wanted}`; write the name of its file without `.sql`")
-                }
-            }
-        }
-        several => {
-            format!("there are {} migrations `{wanted}`: write `{}`", several.len(), several.join("` or `"))
-        }
-    };
-    Err(syn::Error::new(target.span(), message))
-}
-
-/// The same for the catalog of a type, which the compiler knows.
-fn const_check(library: &Path, kind: &Type, target: &LitStr) -> TokenStream {
-    let wanted = target.value();
-    let missing =
-        format!("there is no migration `{wanted}` among these; write the name of its file without `.sql`");
-    let several = format!(
-        "there are several migrations `{wanted}` among these: write its context before it, `context:{wanted}`"
-    );
-    // The message stands where the literal does.
-    let fail = |condition: TokenStream, message: String| quote_spanned!(target.span()=> if #condition { ::core::panic!("{}", #message) });
-    let missing = fail(quote!(::core::matches!(COUNT, 0)), missing);
-    let several = fail(quote!(!::core::matches!(COUNT, 0 | 1)), several);
-    quote! {
-        const _: () = {
-            const CATALOG: &#library::Catalog = &<#kind as #library::Migrations>::CATALOG;
-            const COUNT: ::core::primitive::usize = #library::__private::test::matching(CATALOG, #wanted);
-            #missing
-            #several
-        };
-    }
 }
 
 fn is_default(options: &DatabaseOptions) -> bool {
