@@ -227,3 +227,26 @@ fn what_the_caller_has_set_for_itself_is_no_sign_of_a_pooler() {
     client.batch_execute("DISCARD ALL").unwrap();
     concurrent().lock_wait(Duration::ZERO).migrate(&mut client).unwrap_or_else(|error| panic!("{error:?}"));
 }
+
+#[test]
+fn child_wants_a_database_for_a_test() {
+    in_child(|_| match habitat_migrate::testing::TestDatabase::create(&numbered(2)) {
+        Ok(database) => println!("given {}", database.connect().map(|_| "one").expect("a connection")),
+        Err(error) => println!("refused {error}"),
+    });
+}
+
+#[test]
+fn a_test_is_told_of_a_pooler_that_changes_sessions_and_takes_one_that_does_not() {
+    for (mode, answer) in [
+        ("transaction", "refused between the tests and their server stands a pooler"),
+        ("session", "given one"),
+    ] {
+        let pooler = Pooler::start(mode);
+        let url = format!("host={} port=6432 user=postgres dbname=postgres", pooler.folder.display());
+        let output =
+            program("child_wants_a_database_for_a_test", &url).with("HABITAT_TEST_DATABASE_URL", &url).run();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(text.contains(answer), "{mode}: {text}{}", String::from_utf8_lossy(&output.stderr));
+    }
+}

@@ -1,14 +1,16 @@
 //! What is done in the background: copies made ahead of need, databases dropped, leftovers of killed processes swept.
 
-use std::sync::mpsc::{Receiver, TryRecvError};
-use std::sync::{Arc, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+use std::time::{Duration, Instant};
 
 use postgres::{Client, SimpleQueryMessage};
 
+use super::kept::Kept;
 use super::names;
 use super::session::{Session, column, connect};
-use super::steward::{Gone, Kept, Place, unlock};
+use super::steward::{Gone, Place, unlock};
 use super::sweep;
 use crate::sql::{Ident, Literal};
 
@@ -24,7 +26,7 @@ pub(super) enum Chore {
 pub(super) fn start(
     place: &Place,
     owner: &Arc<Session>,
-    kept: &Kept,
+    kept: &Arc<Kept>,
     orders: Receiver<Chore>,
     leavers: Receiver<Gone>,
 ) {
@@ -37,25 +39,30 @@ pub(super) fn start(
 /// Connects at once: a process of one test needs its replacement ordered before it ends.
 fn make(place: &Place, kept: &Kept, orders: &Receiver<Chore>) {
     let Ok(mut client) = connect(&place.config) else { return };
-    let mut used = Vec::new();
+    let mut litter = VecDeque::new();
     loop {
-        // Copies first: a test may be waiting for them, and nobody waits for the sweep.
+        // Copies before litter: a test may be waiting for them.
         let chore = match orders.try_recv() {
-            Ok(chore) => chore,
-            Err(TryRecvError::Empty) if !used.is_empty() => {
-                let _ = sweep::sweep(&mut client, &used.split_off(0), kept);
-                continue;
-            }
+            Ok(chore) => Some(chore),
+            Err(_) if !litter.is_empty() => None,
             Err(_) => match orders.recv() {
-                Ok(chore) => chore,
+                Ok(chore) => Some(chore),
                 Err(_) => return,
             },
         };
         match chore {
-            Chore::Used(key) => used.push(key),
-            Chore::Refill(key) => {
+            Some(Chore::Refill(key)) => {
                 let _ = refill(&mut client, place, &key);
+                continue;
             }
+            Some(Chore::Used(key)) => {
+                litter.extend(sweep::survey(&mut client, &key, kept).unwrap_or_default());
+            }
+            None => {}
+        }
+        // One at once, too: processes of one short test would else leave everything to the next one for ever.
+        if let Some(piece) = litter.pop_front() {
+            let _ = sweep::sweep(&mut client, &piece);
         }
     }
 }
@@ -104,7 +111,7 @@ fn drop_all(place: &Place, owner: &Session, kept: &Kept, leavers: &Receiver<Gone
                     let _ = owner.batch_execute(&unlock(&gone.name));
                 });
             }
-            for name in kept_of(kept, &gone.test) {
+            for name in kept.ended(&gone.test) {
                 let _ = drop_database(client, &name, true);
             }
             false
@@ -139,32 +146,6 @@ pub(super) fn drop_database(client: &mut Client, name: &str, has_roles: bool) ->
     Ok(())
 }
 
-/// Says in the database's comment that it is kept, since when and for which test.
-pub(super) fn keep(gone: &Gone) -> String {
-    let comment = format!("{KEPT}{} {}", now(), gone.test);
-    format!("COMMENT ON DATABASE {} IS {}", Ident(&gone.name), Literal(&comment))
-}
-
-/// The time and the test in the comment of a kept database.
-pub(super) fn kept(comment: &str) -> Option<(u64, &str)> {
-    let (time, test) = comment.strip_prefix(KEPT)?.split_once(' ')?;
-    Some((time.parse().ok()?, test))
-}
-
-/// Takes what earlier processes kept of a test off the list. `test`, which is no name of anybody's, is that of many.
-pub(super) fn kept_of(kept: &Kept, test: &str) -> Vec<String> {
-    let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
-    let (of_it, others) = kept.drain(..).partition(|(_, of)| of == test && test != "test");
-    *kept = others;
-    let of_it: Vec<(String, String)> = of_it;
-    of_it.into_iter().map(|(name, _)| name).collect()
-}
-
-/// Seconds since 1970.
-pub(super) fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
-}
-
 /// Rows of two columns; nothing stands for NULL.
 pub(super) fn pairs(messages: &[SimpleQueryMessage]) -> Vec<(&str, &str)> {
     let rows = messages.iter().filter_map(|message| match message {
@@ -173,8 +154,6 @@ pub(super) fn pairs(messages: &[SimpleQueryMessage]) -> Vec<(&str, &str)> {
     });
     rows.collect()
 }
-
-const KEPT: &str = "habitat-migrate: kept ";
 
 /// How many copies are ready ahead of need.
 pub(super) const AHEAD: usize = 3;

@@ -15,6 +15,9 @@
 //! [`Server::shared`] is one for the whole process. Run by root, whom PostgreSQL refuses, it runs as the account
 //! `postgres`, else `nobody`.
 //!
+//! A [`TestDatabase`] has a catalog's migrations applied, and is made in milliseconds: a copy of a template, which the
+//! first test builds for all processes.
+//!
 //! A test with a migrated database of its own is a function with the attribute `#[habitat_migrate::test]` (feature `derive`). What it can take
 //! as arguments is open: [`FromTestDatabase`], [`FromTestDatabaseAsync`].
 //!
@@ -29,6 +32,7 @@
 //! |---|---|
 //! | `HABITAT_TEST_DATABASE_URL` | the server that [`Server::shared`] uses instead of starting one; its user creates databases |
 //! | `HABITAT_PG` | the major version of servers that do not ask for one |
+//! | `HABITAT_KEEP` | which databases of tests stay to be looked at: `failed` (default), `always`, `never` |
 //! | `HABITAT_PG_BIN` | the folder of `initdb` and `postgres` |
 //! | `HABITAT_CACHE` | where fetched versions and initialised data folders are kept; else `habitat-migrate` in `XDG_CACHE_HOME` or `~/.cache`, for root in `/var/cache`. Root's must be one that everybody may enter |
 //!
@@ -52,6 +56,7 @@ mod fixture;
 pub mod harness;
 mod host;
 mod keep;
+mod kept;
 mod machine;
 mod names;
 mod program;

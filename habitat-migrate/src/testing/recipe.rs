@@ -58,7 +58,7 @@ impl Recipe {
         for migration in self.applied.migrations() {
             has_code |= migration.code().is_some();
             hash.text(&migration.id().to_string()).text(&migration.checksum().to_string());
-            hash.option(migration.down()).option(migration.verify());
+            hash.option(migration.down()).option(migration.verify()).option(migration.function());
             hash.text(&format!("{:?} {:?}", migration.requires(), migration.settings()));
         }
         hash.text("target").option(self.target.as_ref().map(ToString::to_string).as_deref());
@@ -160,7 +160,7 @@ fn find(catalog: &Catalog, wanted: &str) -> Result<usize, TestError> {
 mod tests {
     use super::*;
 
-    fn catalog(scripts: &[(&str, &str)]) -> Catalog {
+    fn catalog(scripts: &[(&'static str, &'static str)]) -> Catalog {
         Catalog::from_scripts("shop", scripts.iter().copied()).unwrap()
     }
 

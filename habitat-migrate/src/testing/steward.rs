@@ -11,6 +11,7 @@ use postgres::Client;
 use tokio_postgres::Config;
 
 use super::chores::{self, Chore};
+use super::kept::{self, Kept};
 use super::recipe::Recipe;
 use super::session::{Session, column, connect};
 use super::test_error::{Kind, TestError};
@@ -27,7 +28,7 @@ pub(super) struct Steward {
     templates: Mutex<HashMap<String, Slot>>,
     chores: Sender<Chore>,
     gone: SyncSender<Gone>,
-    kept: Kept,
+    kept: Arc<Kept>,
 }
 
 /// Where the server is, and the fastest way in which it copies a database.
@@ -39,9 +40,6 @@ pub(super) struct Place {
 }
 
 type Slot = Arc<OnceLock<Result<(), TestError>>>;
-
-/// Databases that earlier processes kept, with the tests that they are of.
-pub(super) type Kept = Arc<Mutex<Vec<(String, String)>>>;
 
 /// A database that its test has no use for any more.
 pub(super) struct Gone {
@@ -63,7 +61,7 @@ impl Steward {
         }
         place.strategy = facts.strategy;
         let owner = Arc::new(Session::new(owner));
-        let kept = Kept::default();
+        let kept = Arc::new(Kept::default());
         let (gone, leavers) = sync_channel(chores::MOST_WAITING);
         chores::start(&place, &owner, &kept, orders, leavers);
         let (spares, templates) = (Mutex::default(), Mutex::default());
@@ -115,10 +113,11 @@ impl Steward {
 
     /// Leaves a database for a person to look at.
     pub(super) fn leave(&self, gone: Gone) {
+        self.kept.keep(&gone.name);
         aside(|| {
             self.owner.with(|client| {
                 // If the server is gone, so is the database.
-                let _ = client.batch_execute(&chores::keep(&gone));
+                let _ = client.batch_execute(&kept::comment(&gone.name, &gone.test));
                 let _ = client.batch_execute(&unlock(&gone.name));
             });
             self.supersede(&gone.test);
@@ -171,7 +170,7 @@ impl Steward {
 
     /// Drops what earlier runs of this test left to look at.
     fn supersede(&self, test: &str) {
-        for name in chores::kept_of(&self.kept, test) {
+        for name in self.kept.ended(test) {
             let _ = self.gone.send(Gone { name, test: String::new(), has_roles: true });
         }
     }

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use postgres::{Client, NoTls};
 use tokio_postgres::Config;
 
-use super::chores::{drop_database, now};
+use super::chores::drop_database;
+use super::kept::now;
 use super::recipe::Recipe;
 use super::session::{column, connect};
 use super::steward::{Steward, lock, unlock};
@@ -173,12 +174,17 @@ fn create_role(client: &mut Client, role: &str) -> Result<(), postgres::Error> {
 fn finish(client: &mut Client, name: &str, template: &str) -> Result<(), postgres::Error> {
     client.batch_execute(&format!("ALTER DATABASE {} ALLOW_CONNECTIONS false", Ident(name)))?;
     client.batch_execute(&note_use(name))?;
-    let occupied =
-        format!("SELECT datname FROM pg_catalog.pg_stat_activity WHERE datname = {} LIMIT 1", Literal(name));
+    let inside = format!("FROM pg_catalog.pg_stat_activity WHERE datname = {}", Literal(name));
+    let is_occupied = |client: &mut Client| {
+        let messages = client.simple_query(&format!("SELECT datname {inside} LIMIT 1"))?;
+        Ok::<_, postgres::Error>(!column(&messages).is_empty())
+    };
     let end = Instant::now() + LEAVING;
-    while !column(&client.simple_query(&occupied)?).is_empty() && Instant::now() < end {
+    while is_occupied(client)? && Instant::now() < end {
         std::thread::sleep(Duration::from_millis(1));
     }
+    // A pooler in session mode keeps its own session there; a migration may have left one by dblink.
+    client.batch_execute(&format!("SELECT pg_catalog.pg_terminate_backend(pid) {inside}"))?;
     client.batch_execute(&format!("ALTER DATABASE {} RENAME TO {}", Ident(name), Ident(template)))
 }
 
@@ -221,7 +227,7 @@ pub(super) const BUILDERS: &str = "habitat_builders";
 const LAST_USED: &str = "habitat-migrate: template, last used ";
 
 /// How long the migrating session may still be leaving.
-const LEAVING: Duration = Duration::from_secs(5);
+const LEAVING: Duration = Duration::from_millis(500);
 
 /// How long others may take to build: their catalogs' migrations from scratch.
 const PATIENCE: Duration = Duration::from_secs(600);
