@@ -64,9 +64,9 @@ impl Request {
     }
 
     /// One folder, by its usual meaning.
-    pub(crate) fn of_folder(dir: LitStr, library: Path) -> Self {
+    pub(crate) fn of_folder(dir: LitStr) -> Self {
         let folder = FolderRequest { dir, context: None, layout: None };
-        Self { folders: vec![folder], external: Vec::new(), library }
+        Self { folders: vec![folder], ..Self::empty() }
     }
 
     fn empty() -> Self {

@@ -16,7 +16,7 @@ use crate::{check, expand};
 /// The test, or errors at what the user typed.
 pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let mut errors = Vec::new();
-    let options = syn::parse2::<TestOptions>(arguments).unwrap_or_else(|error| {
+    let mut options = syn::parse2::<TestOptions>(arguments).unwrap_or_else(|error| {
         errors.push(error);
         TestOptions::default()
     });
@@ -29,8 +29,12 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
     };
     errors.extend(function.check());
     errors.extend(options.check_runtime(function.driven()).err());
-    let mut test =
-        Test { function: &function, library: options.library(), databases: Vec::new(), checks: Vec::new() };
+    let mut test = Test {
+        function: &function,
+        library: options.take_library(),
+        databases: Vec::new(),
+        checks: Vec::new(),
+    };
     let places = test.databases(&options.database, &mut errors);
     if errors.is_empty() { test.write(&options, &places) } else { compile_errors(&errors) }
 }
@@ -94,7 +98,7 @@ impl Test<'_> {
                 return Ok((quote_spanned!(span=> <#kind as #library::Migrations>::CATALOG), None));
             }
             Some(Schema::Catalog(expression)) => return Ok((expression.to_token_stream(), None)),
-            Some(Schema::Folder(folder)) => Some(folder.clone()),
+            Some(Schema::Folder(folder)) => Some(LitStr::new(&folder.value(), folder.span())),
             Some(Schema::None) => None,
             None => usual
                 .filter(|folder| check::manifest_dir().is_ok_and(|root| has_folder(&root, folder)))
@@ -103,7 +107,7 @@ impl Test<'_> {
         let Some(folder) = folder else {
             return Ok((expand::no_catalog(library), Some(Catalog::from_checked(Vec::new(), Vec::new()))));
         };
-        let loaded = check::load(&Request::of_folder(folder, library.clone()))?;
+        let loaded = check::load(&Request::of_folder(folder))?;
         Ok((expand::catalog(&loaded, library), Some(loaded.catalog)))
     }
 

@@ -275,8 +275,8 @@ const DATABASE_KEYS: usize = 9;
 
 impl TestOptions {
     /// Where generated code finds the library.
-    pub(crate) fn library(&self) -> Path {
-        self.library.clone().unwrap_or_else(|| syn::parse_quote!(::habitat_migrate))
+    pub(crate) fn take_library(&mut self) -> Path {
+        self.library.take().unwrap_or_else(|| syn::parse_quote!(::habitat_migrate))
     }
 
     /// What the runtime is, if it is said; it is for `async` tests that no other attribute drives.

@@ -134,7 +134,7 @@ pub use habitat_migrate_macros::migration;
 /// #[habitat_migrate::test(migrations = Schema, before = "05_agreements_core")]
 /// async fn agreements_come_after_people(client: &mut tokio_postgres::Client) {
 ///     let report = Schema::migrator().migrate(client).await.unwrap();
-///     assert_eq!(report.applied().len(), 1);
+///     assert!(!report.applied().is_empty());
 /// }
 /// ```
 ///
