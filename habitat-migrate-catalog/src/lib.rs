@@ -54,6 +54,8 @@ pub use placeholder::{PlaceholderError, Placeholders};
 pub use problem::{Problem, Problems};
 pub use source::{Named, Scripts, Source, SourceFile};
 pub use statement::{LexError, Statement, Unterminated, colons, statements};
+#[doc(hidden)]
+pub use suggestion::nearest;
 pub use template::{Rendered, Template};
 pub use unit::{Unit, Work, units};
 pub use version::{MigrationId, Version};
