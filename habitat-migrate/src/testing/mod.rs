@@ -18,6 +18,9 @@
 //! A [`TestDatabase`] has a catalog's migrations applied, and is made in milliseconds: a copy of a template, which the
 //! first test builds for all processes.
 //!
+//! A test with a migrated database of its own is a function with the attribute `#[habitat_migrate::test]` (feature `derive`). What it can take
+//! as arguments is open: [`FromTestDatabase`], [`FromTestDatabaseAsync`].
+//!
 //! # Which PostgreSQL
 //! The first installation that runs, in: the folder named by `HABITAT_PG_BIN`, `PATH`, `pg_config --bindir`, the places
 //! of Debian, of RPM, of Homebrew and of Postgres.app, newest first, and what was fetched earlier. `HABITAT_PG=18` or
@@ -39,6 +42,7 @@
 mod account;
 mod address;
 mod advice;
+mod argument;
 mod binaries;
 mod builder;
 mod cache;
@@ -48,6 +52,8 @@ mod database;
 mod error;
 mod fetch;
 mod fixture;
+#[doc(hidden)]
+pub mod harness;
 mod host;
 mod keep;
 mod kept;
@@ -65,6 +71,7 @@ mod test_builder;
 mod test_database;
 mod test_error;
 
+pub use argument::{FromTestDatabase, FromTestDatabaseAsync};
 pub use builder::Builder;
 pub use database::Database;
 pub use error::ServerError;

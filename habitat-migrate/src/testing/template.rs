@@ -106,6 +106,19 @@ fn fill(config: &Config, recipe: &Recipe) -> Result<(), TestError> {
         let what = || format!("create role {role}");
         create_role(&mut client, role).map_err(|source| Kind::Sql { what: what(), source })?;
     }
+    // Without anything to apply or to record, an empty database is what was asked for.
+    if !recipe.applied.migrations().is_empty() || recipe.environment.is_some() {
+        migrate(config, &mut client, recipe)?;
+    }
+    for (file, text) in &recipe.fixtures {
+        fixture::run(&mut client, file, text)?;
+    }
+    Ok(())
+}
+
+/// Applies what is to be applied; functions that are async are called through a client of their kind.
+fn migrate(config: &Config, client: &mut postgres::Client, recipe: &Recipe) -> Result<(), TestError> {
+    let failed = |source| Kind::Sql { what: "fill the template of the test's database".to_owned(), source };
     let migrator = migrator(recipe);
     let migrated = if has_async_functions(recipe) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -118,12 +131,9 @@ fn fill(config: &Config, recipe: &Recipe) -> Result<(), TestError> {
             Ok::<_, Kind>(migrated)
         })?
     } else {
-        migrator.migrate(&mut client)
+        migrator.migrate(client)
     };
     migrated.map_err(Kind::Migration)?;
-    for (file, text) in &recipe.fixtures {
-        fixture::run(&mut client, file, text)?;
-    }
     Ok(())
 }
 
