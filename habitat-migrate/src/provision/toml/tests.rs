@@ -1,5 +1,5 @@
 use super::*;
-use crate::provision::{Class, Grantee, Password, Privilege, Target, Value};
+use crate::provision::{Class, Grantee, PasswordSource, Privilege, Target, Value};
 
 fn problems(text: &str) -> Vec<String> {
     let error = Template::from_toml("p.toml", text).expect_err("problems");
@@ -140,7 +140,7 @@ settings = { search_path = [\"$user\", \"x\"], statement_timeout = 5000 }
     let dev = declared(text, "dev");
     assert_eq!(dev.databases()[0].name(), "habitat_dev");
     let role = dev.role("debugger").expect("the role");
-    assert_eq!(role.password_source(), Some(&Password::File("secrets/dev".into())));
+    assert_eq!(role.password_source(), Some(&PasswordSource::File("secrets/dev".into())));
     assert_eq!(role.settings()[0].value(), &Value::from(["$user", "x"]));
     assert!(declared(text, "prd").role("debugger").is_none());
 }
