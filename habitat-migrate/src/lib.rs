@@ -27,6 +27,8 @@
 #[cfg(feature = "adopt")]
 pub mod adopt;
 mod backfill;
+#[cfg(feature = "provision")]
+pub mod backup;
 pub mod build;
 pub mod client;
 mod code;
