@@ -30,6 +30,8 @@ mod backfill;
 #[cfg(feature = "provision")]
 pub mod backup;
 pub mod build;
+#[cfg(feature = "provision")]
+pub mod checklist;
 pub mod client;
 mod code;
 #[cfg(feature = "tokio-postgres")]
