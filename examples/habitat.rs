@@ -10,8 +10,8 @@ use anstyle::{AnsiColor, Style};
 use habitat_migrate::backup::{Backups, Restore};
 use habitat_migrate::checklist::Checklist;
 use habitat_migrate::provision::{
-    Cluster, Connection, ConnectionFormat, Connections, Database, Declaration, Environment, Expectation, Kind, Password, Probes,
-    Provision, set_password,
+    Cluster, Connection, ConnectionFormat, Connections, Database, Declaration, Environment, Expectation,
+    Kind, Password, Probes, Provision, set_password,
 };
 use habitat_migrate::testing::Server;
 use habitat_migrate::{Event, Migrations};
@@ -123,10 +123,19 @@ impl<'a> House<'a> {
              WHERE description = 'Unbalanced' AND code = '9999'";
         let mut transaction = admin.transaction()?;
         transaction.batch_execute(book)?;
-        let refused = transaction.commit().err().and_then(|error| Some(error.as_db_error()?.message().to_owned()));
-        println!("   {:<20} refused: {}", "6 constraints", refused.ok_or("an unbalanced transaction was accepted")?);
+        let refused =
+            transaction.commit().err().and_then(|error| Some(error.as_db_error()?.message().to_owned()));
+        println!(
+            "   {:<20} refused: {}",
+            "6 constraints",
+            refused.ok_or("an unbalanced transaction was accepted")?
+        );
         let mut reader = self.connect("habitat_read")?;
-        println!("   {:<20} contributions seen by nobody, a member, governance: {}", "7 row security", seen(&mut reader)?);
+        println!(
+            "   {:<20} contributions seen by nobody, a member, governance: {}",
+            "7 row security",
+            seen(&mut reader)?
+        );
         let findings = Habitat::migrator().verify(&mut admin)?;
         println!("   {:<20} {} findings", "verify scripts", findings.len());
         expect(findings.is_empty(), "a verify script found something")
@@ -143,7 +152,9 @@ impl<'a> House<'a> {
                 let tried = probe.iter().filter(|result| result.expectation() == expectation);
                 let (good, bad): (Vec<_>, Vec<_>) = tried.partition(|result| result.is_as_expected());
                 println!("      {words:<9} {GREEN}{:>2} as expected{GREEN:#}", good.len());
-                bad.iter().for_each(|result| println!("      {RED}{} {:?}{RED:#}", result.attempt(), result.outcome()));
+                bad.iter().for_each(|result| {
+                    println!("      {RED}{} {:?}{RED:#}", result.attempt(), result.outcome())
+                });
             }
         }
         println!("   {}", report.to_string().lines().last().unwrap_or_default());
@@ -152,7 +163,8 @@ impl<'a> House<'a> {
 
     fn probes(&self) -> Result<habitat_migrate::provision::ProbeReport, Box<dyn Error>> {
         // Whose rows are seen is tried with sample data, which only development has.
-        let text = if self.environment == "development" { [RIGHTS, ROWS].concat() } else { RIGHTS.to_owned() };
+        let text =
+            if self.environment == "development" { [RIGHTS, ROWS].concat() } else { RIGHTS.to_owned() };
         let roles = self.provision.declaration().roles().iter();
         let connections = roles.map(|role| self.connection(role.name())).collect::<Result<Vec<_>, _>>()?;
         Ok(Probes::from_toml("migrations/habitat/probes.toml", &text)?.run_blocking(&connections)?)
@@ -188,7 +200,8 @@ impl<'a> House<'a> {
         let target = self.connection_to(&name, "habitat_admin")?;
         let mut restored = target.connector()?.connect_blocking()?;
         Restore::of(&backup).run(&mut restored, &target)?;
-        let [before, after] = [text(&mut self.connect("habitat_admin")?, ROWS_OF_ALL)?, text(&mut restored, ROWS_OF_ALL)?];
+        let [before, after] =
+            [text(&mut self.connect("habitat_admin")?, ROWS_OF_ALL)?, text(&mut restored, ROWS_OF_ALL)?];
         println!("   rows backed up: {before}");
         println!("   rows restored:  {after}");
         expect(before == after, "what was restored is not what was backed up")
@@ -258,7 +271,9 @@ fn tell(event: &Event) {
 /// How many contributions there are for nobody, for a member and for governance, each in a request's transaction.
 fn seen(client: &mut Client) -> Result<String, Box<dyn Error>> {
     let mut counts = Vec::new();
-    for (member, roles) in [("", ""), ("42926d13-8d91-5cd5-b09f-666553173960", "member"), ("", "member, governance")] {
+    for (member, roles) in
+        [("", ""), ("42926d13-8d91-5cd5-b09f-666553173960", "member"), ("", "member, governance")]
+    {
         let mut request = client.transaction()?;
         let set = "SELECT set_config('app.current_member_id', $1, true), set_config('app.current_member_roles', $2, true)";
         request.execute(set, &[&member, &roles])?;
