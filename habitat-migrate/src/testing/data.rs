@@ -17,23 +17,31 @@ use super::program;
 
 /// Where a server's folder may be, best first: in memory if there is room, unless it is to survive a crash.
 pub(super) fn parents(durability: Durability, account: Option<&Account>) -> Vec<PathBuf> {
-    let mut parents = Vec::new();
-    match durability {
-        Durability::ForTests if free_bytes("/dev/shm").is_some_and(|free| free >= ROOM) => {
-            parents.push(PathBuf::from("/dev/shm"));
-        }
-        Durability::ForTests => {}
-        // /tmp is in memory on some systems, /var/tmp never is.
-        Durability::Durable => parents.push(PathBuf::from("/var/tmp")),
-    }
-    parents.extend([std::env::temp_dir(), PathBuf::from("/tmp")]);
-    parents.retain(|parent| {
-        parent.is_absolute()
-            && parent.as_os_str().len() <= LONGEST_PARENT
-            && (account.is_none() || usable_by_all(parent))
-    });
+    let mut parents = places(durability, account);
+    parents
+        .retain(|parent| parent != Path::new(MEMORY) || free_bytes(MEMORY).is_some_and(|free| free >= ROOM));
     parents
 }
+
+/// The same, whether there is room or not.
+pub(super) fn places(durability: Durability, account: Option<&Account>) -> Vec<PathBuf> {
+    let first = match durability {
+        Durability::ForTests => MEMORY,
+        // /tmp is in memory on some systems, /var/tmp never is.
+        Durability::Durable => "/var/tmp",
+    };
+    let mut places = vec![PathBuf::from(first), std::env::temp_dir(), PathBuf::from("/tmp")];
+    places.retain(|place| is_short(place) && (account.is_none() || usable_by_all(place)));
+    places
+}
+
+/// Whether a server's socket can be in a folder of this one.
+pub(super) fn is_short(parent: &Path) -> bool {
+    parent.is_absolute() && parent.as_os_str().len() <= LONGEST_PARENT
+}
+
+/// Linux's file system in memory.
+const MEMORY: &str = "/dev/shm";
 
 /// Room for some databases; containers often have 64 MB there.
 const ROOM: u64 = 1 << 30;

@@ -38,13 +38,18 @@ mod advice;
 mod binaries;
 mod builder;
 mod cache;
+mod common;
 mod data;
 mod database;
 mod error;
 mod fetch;
+mod keeper;
+mod lease;
 mod machine;
+mod named;
 mod program;
 mod server;
+mod shared;
 mod supervisor;
 
 pub use builder::Builder;
