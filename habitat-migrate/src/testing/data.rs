@@ -75,7 +75,7 @@ pub(super) fn initialise(
         }
         let _ = std::fs::remove_dir_all(data);
     }
-    initdb(data, installation, account, &["--no-sync"])
+    program::output(initdb(data, installation, account).arg("--no-sync")).map(drop)
 }
 
 fn template(
@@ -86,7 +86,7 @@ fn template(
     let name = template_name(installation, account);
     let data = cache.templates().join(&name);
     if !data.exists() {
-        let _lock = cache.lock(&name)?;
+        let lock = cache.lock(&name)?;
         if !data.exists() {
             let staging = Staging::new(&cache.templates(), &name)?;
             if let Some(account) = account {
@@ -98,7 +98,9 @@ fn template(
                 })?;
             }
             // Synced, as it stays: a crash of the machine must not leave an empty file to every later server.
-            initdb(&staging.folder().join("data"), installation, account, &[])?;
+            // Under the lock until it ends: it crashes if its folder is removed, and leaves shared memory behind.
+            let mut initdb = initdb(&staging.folder().join("data"), installation, account);
+            program::output_under(&mut initdb, &lock)?;
             staging.finish("data", &name)?;
         }
     }
@@ -115,17 +117,12 @@ fn template_name(installation: &Installation, account: Option<&Account>) -> Stri
     format!("{}-{:016x}", installation.version.number, hasher.finish())
 }
 
-fn initdb(
-    data: &Path,
-    installation: &Installation,
-    account: Option<&Account>,
-    more: &[&str],
-) -> Result<(), ServerError> {
+fn initdb(data: &Path, installation: &Installation, account: Option<&Account>) -> Command {
     let mut command = Command::new(installation.bin.join("initdb"));
     // Its search for the time zone that the system's clock is in takes longer than the rest of its start.
-    command.args(INITDB).args(more).arg("-D").arg(data).env("TZ", "UTC").env("LC_ALL", "C");
+    command.args(INITDB).arg("-D").arg(data).env("TZ", "UTC").env("LC_ALL", "C");
     Account::apply(account, &mut command);
-    program::output(&mut command).map(drop)
+    command
 }
 
 /// The same collation on every machine. Only the server's own account can reach the socket's folder, hence `trust`.
