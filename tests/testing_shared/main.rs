@@ -132,6 +132,22 @@ fn the_idle_time_starts_anew_with_each_user() {
 }
 
 #[test]
+fn a_server_that_is_told_to_linger_outlives_its_idle_time() {
+    let place = Place::new();
+    let mut user = Helper::start(&mut place.command("linger"));
+    let server = user.line();
+    user.child.wait().unwrap();
+    let left = Instant::now();
+    while left.elapsed() < Duration::from_millis(1500) {
+        assert_eq!(place.servers().len(), 1, "gone after {:?}", left.elapsed());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let mut next = Helper::start(&mut place.command("work"));
+    assert_eq!(next.line(), server);
+    place.assert_left_clean();
+}
+
+#[test]
 fn another_version_is_another_server() {
     let place = Place::new();
     let fetched = |major: u32| {
@@ -324,6 +340,11 @@ fn helper_process() {
             let server = Server::shared().unwrap();
             let database = server.database().unwrap();
             assert_eq!(one::<i32>(&mut database.connect().unwrap(), "SELECT 1"), 1);
+            tell(server);
+        }
+        "linger" => {
+            let server = Server::shared().unwrap();
+            server.linger(Duration::from_secs(2)).unwrap();
             tell(server);
         }
         "log" => {

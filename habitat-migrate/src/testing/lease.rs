@@ -9,6 +9,7 @@ use std::io::Write;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
@@ -38,6 +39,12 @@ impl Lease {
         pipe.write_all(b"\n").ok()?;
         let lease = Self { pipe, path };
         lease.is_good().then_some(lease)
+    }
+
+    /// Has the server wait at least so long for another user when the last one is gone.
+    pub(super) fn extend(&self, idle: Duration) -> std::io::Result<()> {
+        let seconds = idle.as_secs().saturating_add(u64::from(idle.subsec_nanos() > 0)).min(LONGEST);
+        (&self.pipe).write_all(format!("{seconds}\n").as_bytes())
     }
 
     /// Whether the pipe still stands where it was opened: the keeper renames it before it looks for users once more,
@@ -81,4 +88,7 @@ fn open(path: &Path) -> Result<File, Errno> {
 
 const OPEN: &str = "lease";
 const SHUT: &str = "shut";
+/// A year, in seconds, which every `sleep` understands.
+pub(super) const LONGEST: u64 = 31_536_000;
+
 const SOCKET: &str = ".s.PGSQL.5432";

@@ -13,7 +13,7 @@ use super::database::Database;
 use super::error::{Kind, ServerError};
 use super::lease::Lease;
 use super::supervisor::Supervisor;
-use super::{address, data, named, shared};
+use super::{address, data, environment, shared};
 
 /// A PostgreSQL server of your own, which is gone when this value is, or the process.
 ///
@@ -46,7 +46,7 @@ struct Local {
 enum Hold {
     Own(Supervisor),
     /// Held until the end of the process, which gives it back.
-    Shared(#[expect(dead_code, reason = "the kernel looks at it")] Lease),
+    Shared(Lease),
 }
 
 /// How a server is told to stop.
@@ -108,6 +108,18 @@ impl Server {
     /// As [`shared`](Self::shared). Servers of the environment that have another version are passed over.
     pub fn shared_version(major: u32) -> Result<&'static Self, &'static ServerError> {
         shared::server(Some(major))
+    }
+
+    /// Has a shared server wait at least `time` for another user once its last process is gone, so that a person can
+    /// look at what a test has left. It changes nothing for a server that others do not use.
+    ///
+    /// # Errors
+    /// The process that keeps the server is gone.
+    pub fn linger(&self, time: Duration) -> Result<(), ServerError> {
+        match self.local.as_ref().map(|local| &local.hold) {
+            Some(Hold::Shared(lease)) => lease.extend(time).map_err(|_| Kind::Supervisor.into()),
+            _ => Ok(()),
+        }
     }
 
     /// A database of a new, unique name that starts with `prefix`; it is dropped with the value.
@@ -281,7 +293,7 @@ impl Server {
         let ask = || {
             let mut config = config.clone();
             if config.get_connect_timeout().is_none() {
-                config.connect_timeout(named::ANSWER);
+                config.connect_timeout(environment::ANSWER);
             }
             config.connect(NoTls)?.query_one(VERSION, &[])
         };

@@ -16,7 +16,7 @@ use super::keeper::{self, Keeper};
 use super::lease::{self, Lease, State};
 use super::machine::Machine;
 use super::server::Server;
-use super::{binaries, builder, data, fetch, named, unique};
+use super::{binaries, builder, data, environment, fetch, unique};
 
 /// The server for this major version, or for any; found once by each process, and kept until it ends.
 pub(super) fn server(wanted: Option<u32>) -> Result<&'static Server, &'static ServerError> {
@@ -32,7 +32,7 @@ pub(super) fn server(wanted: Option<u32>) -> Result<&'static Server, &'static Se
 
 fn find(wanted: Option<u32>) -> Result<Server, ServerError> {
     let mut tried = Vec::new();
-    if let Some(server) = named::server(wanted, &mut tried)? {
+    if let Some(server) = environment::server(wanted, &mut tried)? {
         return Ok(server);
     }
     let wanted = match wanted {
@@ -162,7 +162,7 @@ fn idle() -> Result<Duration, ServerError> {
     const NAME: &str = "HABITAT_TEST_SERVER_IDLE";
     match std::env::var(NAME) {
         Ok(text) if !text.trim().is_empty() => {
-            let seconds = text.trim().parse().ok().filter(|seconds| *seconds <= LONGEST_IDLE);
+            let seconds = text.trim().parse().ok().filter(|seconds| *seconds <= lease::LONGEST as f64);
             let idle = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
             idle.ok_or_else(|| Kind::Variable { name: NAME, text, wanted: "a number of seconds, 10" }.into())
         }
@@ -179,9 +179,6 @@ const PLACE: &str = "HABITAT_TEST_SERVER_FOLDER";
 
 /// Long enough for the next test binary of a run to start, short enough to leave no server behind for long.
 const IDLE: Duration = Duration::from_secs(10);
-
-/// A year, which `sleep` understands everywhere.
-const LONGEST_IDLE: f64 = 31_536_000.0;
 
 /// How often in a row the common folder may be removed while a server is about to be started in it.
 const TRIES: u32 = 100;

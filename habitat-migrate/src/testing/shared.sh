@@ -4,7 +4,7 @@
 #   sh shared.sh sweep FOLDER...
 #
 # FOLDER/lease is a pipe that this process reads. Whoever uses the server holds it open for writing, and has written a
-# line to it; the kernel closes it whatever ends that process. Once nobody holds it, for IDLE seconds on end, it is
+# line to it, which is empty or a number of seconds, for a longer IDLE; the kernel closes it whatever ends that process. Once nobody holds it, for IDLE seconds on end, it is
 # renamed to `shut`. Who then sees `lease` in its place after opening it is counted below, and is waited for; who does
 # not see it has to look for another server. So a server never stops under somebody's hands.
 #
@@ -34,6 +34,12 @@ leave() {
     rmdir "${folder%/*}" 2>/dev/null
 }
 
+hear() {
+    if [ -n "$word" ] && [ "$word" -gt "${idle%.*}" ]; then
+        idle=$word
+    fi
+}
+
 serve() {
     folder=$1
     idle=$2
@@ -56,10 +62,11 @@ serve() {
     exec >/dev/null
 
     while :; do
-        while read -r word <&3; do :; done
+        while read -r word <&3; do hear; done
         sleep "$idle" 3<&-
         # Somebody came in the meantime: they may be gone again, and still the time starts anew.
         read -r word <&3 || break
+        hear
     done
     mv "$folder/lease" "$folder/shut"
     # Whoever came before it was shut.
