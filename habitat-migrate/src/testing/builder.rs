@@ -129,7 +129,7 @@ impl Plan {
     /// Makes the data folder in `folder`.
     pub(super) fn initialise(&self, folder: &Path) -> Result<(), ServerError> {
         let (data, account) = (folder.join("data"), self.account.as_ref());
-        data::initialise(&data, &self.installation, account, self.cache.as_ref())?;
+        data::initialise(&data, &self.installation, account, self.cache.as_ref(), data::Segments::Usual)?;
         let tcp = if self.tcp { "127.0.0.1" } else { "" };
         let mut settings = vec![("listen_addresses", tcp), ("max_connections", "200")];
         if self.durability == Durability::ForTests {

@@ -59,14 +59,24 @@ fn usable_by_all(folder: &Path) -> bool {
     has(folder, 0o003) && folder.ancestors().skip(1).all(|above| has(above, 0o001))
 }
 
+/// How large the files are in which a server keeps its log of writes. The first of them is there from the start, and
+/// is copied with the rest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Segments {
+    Usual,
+    /// 1 MB instead of 16: a new data folder is half as large.
+    Small,
+}
+
 /// Makes `data` an initialised data folder: a copy of the one in the cache, which is made first if need be.
 pub(super) fn initialise(
     data: &Path,
     installation: &Installation,
     account: Option<&Account>,
     cache: Option<&Cache>,
+    segments: Segments,
 ) -> Result<(), ServerError> {
-    if let Some(template) = cache.and_then(|cache| template(cache, installation, account).ok()) {
+    if let Some(template) = cache.and_then(|cache| template(cache, installation, account, segments).ok()) {
         let mut copy = Command::new("cp");
         copy.arg("-R").arg(template).arg(data);
         Account::apply(account, &mut copy);
@@ -75,15 +85,25 @@ pub(super) fn initialise(
         }
         let _ = std::fs::remove_dir_all(data);
     }
-    program::output(initdb(data, installation, account).arg("--no-sync")).map(drop)
+    program::output(initdb(data, installation, account, segments).arg("--no-sync")).map(drop)
+}
+
+impl Segments {
+    fn options(self) -> &'static [&'static str] {
+        match self {
+            Self::Usual => &[],
+            Self::Small => &["--wal-segsize=1"],
+        }
+    }
 }
 
 fn template(
     cache: &Cache,
     installation: &Installation,
     account: Option<&Account>,
+    segments: Segments,
 ) -> Result<PathBuf, ServerError> {
-    let name = template_name(installation, account);
+    let name = template_name(installation, account, segments);
     let data = cache.templates().join(&name);
     if !data.exists() {
         let lock = cache.lock(&name)?;
@@ -99,7 +119,7 @@ fn template(
             }
             // Synced, as it stays: a crash of the machine must not leave an empty file to every later server.
             // Under the lock until it ends: it crashes if its folder is removed, and leaves shared memory behind.
-            let mut initdb = initdb(&staging.folder().join("data"), installation, account);
+            let mut initdb = initdb(&staging.folder().join("data"), installation, account, segments);
             program::output_under(&mut initdb, &lock)?;
             staging.finish("data", &name)?;
         }
@@ -108,19 +128,24 @@ fn template(
 }
 
 /// Told apart by everything that can change what initdb makes, or who can read it.
-fn template_name(installation: &Installation, account: Option<&Account>) -> String {
+fn template_name(installation: &Installation, account: Option<&Account>, segments: Segments) -> String {
     let mut hasher = DefaultHasher::new();
     installation.version.line.hash(&mut hasher);
     installation.bin.hash(&mut hasher);
     account.map(|account| account.uid).hash(&mut hasher);
-    (std::env::consts::ARCH, INITDB).hash(&mut hasher);
+    (std::env::consts::ARCH, INITDB, segments.options()).hash(&mut hasher);
     format!("{}-{:016x}", installation.version.number, hasher.finish())
 }
 
-fn initdb(data: &Path, installation: &Installation, account: Option<&Account>) -> Command {
+fn initdb(
+    data: &Path,
+    installation: &Installation,
+    account: Option<&Account>,
+    segments: Segments,
+) -> Command {
     let mut command = Command::new(installation.bin.join("initdb"));
     // Its search for the time zone that the system's clock is in takes longer than the rest of its start.
-    command.args(INITDB).arg("-D").arg(data).env("TZ", "UTC").env("LC_ALL", "C");
+    command.args(INITDB).args(segments.options()).arg("-D").arg(data).env("TZ", "UTC").env("LC_ALL", "C");
     Account::apply(account, &mut command);
     command
 }

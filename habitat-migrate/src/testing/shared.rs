@@ -11,6 +11,7 @@ use super::binaries::Installation;
 use super::builder::{Durability, FOR_TESTS};
 use super::cache::Cache;
 use super::common::Common;
+use super::data::Segments;
 use super::error::{Kind, ServerError};
 use super::keeper::{self, Keeper};
 use super::lease::{self, Lease, State};
@@ -136,7 +137,8 @@ impl Wish {
             [("unix_socket_directories", socket.as_str())].into_iter().chain(FOR_TESTS).chain(SHARED);
         command.extend(settings.flat_map(|(name, value)| ["-c".to_owned(), format!("{name}={value}")]));
         let keeper = Keeper::new(&folder, idle, &command, self.account.as_ref())?;
-        data::initialise(&data, &self.installation, self.account.as_ref(), self.cache.as_ref())?;
+        let (account, cache) = (self.account.as_ref(), self.cache.as_ref());
+        data::initialise(&data, &self.installation, account, cache, Segments::Small)?;
         let lease = keeper.start()?;
         Ok(self.server(folder, lease))
     }
