@@ -129,7 +129,7 @@ impl Plan {
     /// Makes the data folder in `folder`.
     pub(super) fn initialise(&self, folder: &Path) -> Result<(), ServerError> {
         let (data, account) = (folder.join("data"), self.account.as_ref());
-        data::initialise(&data, &self.installation, account, self.cache.as_ref())?;
+        data::initialise(&data, &self.installation, account, self.cache.as_ref(), data::Segments::Usual)?;
         let tcp = if self.tcp { "127.0.0.1" } else { "" };
         let mut settings = vec![("listen_addresses", tcp), ("max_connections", "200")];
         if self.durability == Durability::ForTests {
@@ -151,7 +151,7 @@ impl Plan {
 }
 
 /// Nothing that only a crash of the machine would need.
-const FOR_TESTS: [(&str, &str); 6] = [
+pub(super) const FOR_TESTS: [(&str, &str); 6] = [
     ("fsync", "off"),
     ("synchronous_commit", "off"),
     ("full_page_writes", "off"),
@@ -161,7 +161,7 @@ const FOR_TESTS: [(&str, &str); 6] = [
     ("dynamic_shared_memory_type", "mmap"),
 ];
 
-fn version_from_environment() -> Result<Option<u32>, ServerError> {
+pub(super) fn version_from_environment() -> Result<Option<u32>, ServerError> {
     match std::env::var("HABITAT_PG") {
         Ok(text) if !text.trim().is_empty() => {
             text.trim().parse().map(Some).map_err(|_| Kind::Version { text }.into())
