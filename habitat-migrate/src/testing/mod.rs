@@ -38,19 +38,28 @@ mod advice;
 mod binaries;
 mod builder;
 mod cache;
+mod check;
 mod data;
 mod database;
 mod error;
 mod fetch;
 mod machine;
 mod program;
+mod rows;
 mod server;
+mod snapshot;
 mod supervisor;
 
 pub use builder::Builder;
+pub use check::{
+    Check, CheckError, Fault, Repeatable, Reversible, Validation, check_repeatable, check_reversible,
+    validate,
+};
 pub use database::Database;
 pub use error::ServerError;
+pub use rows::RowCounts;
 pub use server::{Server, Shutdown};
+pub use snapshot::{SchemaDiff, SchemaSnapshot};
 
 /// A name that nobody else makes: this process, this moment, this call.
 fn unique() -> String {
