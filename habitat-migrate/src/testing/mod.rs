@@ -35,6 +35,7 @@
 mod account;
 mod address;
 mod advice;
+mod base;
 mod binaries;
 mod builder;
 mod cache;
@@ -44,11 +45,15 @@ mod database;
 mod error;
 mod fetch;
 mod machine;
+mod pooler;
 mod program;
 mod rows;
 mod server;
 mod snapshot;
+mod standby;
 mod supervisor;
+#[cfg(feature = "testing-tls")]
+mod tls;
 
 pub use builder::Builder;
 pub use check::{
@@ -57,9 +62,13 @@ pub use check::{
 };
 pub use database::Database;
 pub use error::ServerError;
+pub use pooler::{PgBouncer, PgBouncerBuilder, PoolMode};
 pub use rows::RowCounts;
 pub use server::{Server, Shutdown};
 pub use snapshot::{SchemaDiff, SchemaSnapshot};
+pub use standby::Standby;
+#[cfg(feature = "testing-tls")]
+pub use tls::ClientCertificate;
 
 /// A name that nobody else makes: this process, this moment, this call.
 fn unique() -> String {

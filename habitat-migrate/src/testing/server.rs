@@ -32,6 +32,8 @@ pub struct Server {
     major: u32,
     /// `None` for the server of `HABITAT_TEST_DATABASE_URL`.
     local: Option<Local>,
+    #[cfg(feature = "testing-tls")]
+    authority: Option<super::tls::Authority>,
 }
 
 struct Local {
@@ -39,6 +41,7 @@ struct Local {
     folder: PathBuf,
     port: u16,
     tcp: bool,
+    plan: Plan,
 }
 
 /// How a server is told to stop.
@@ -212,14 +215,15 @@ impl Server {
     }
 
     fn start_in(folder: PathBuf, supervisor: Supervisor, plan: Plan) -> Result<Self, ServerError> {
-        let mut local = Local { supervisor, folder, port: DEFAULT_PORT, tcp: plan.tcp };
+        let mut local = Local { supervisor, folder, port: DEFAULT_PORT, tcp: plan.tcp, plan };
+        let plan = &local.plan;
         plan.initialise(&local.folder)?;
         let mut attempts = 0;
         loop {
-            if plan.tcp {
+            if local.tcp {
                 local.port = free_port()?;
             }
-            plan.place(&local.folder, local.port)?;
+            local.plan.place(&local.folder, local.port)?;
             match local.start() {
                 // Somebody else took the port that was free a moment ago.
                 Err(error) if attempts < 5 && error.log_has("could not create any TCP/IP sockets") => {
@@ -229,14 +233,31 @@ impl Server {
             }
         }
         let url = address::url(&data::text(&local.folder), local.port, "postgres", "postgres");
-        let version = plan.installation.version;
+        let version = local.plan.installation.version.clone();
         Ok(Self {
             config: local.config(),
             url,
             version: version.number,
             major: version.major,
             local: Some(local),
+            #[cfg(feature = "testing-tls")]
+            authority: None,
         })
+    }
+
+    /// What it was started with; `None` for the server of `HABITAT_TEST_DATABASE_URL`.
+    pub(super) fn plan(&self) -> Option<&Plan> {
+        self.local.as_ref().map(|local| &local.plan)
+    }
+
+    #[cfg(feature = "testing-tls")]
+    pub(super) fn with_authority(self, authority: Option<super::tls::Authority>) -> Self {
+        Self { authority, ..self }
+    }
+
+    #[cfg(feature = "testing-tls")]
+    pub(super) fn authority(&self) -> Option<&super::tls::Authority> {
+        self.authority.as_ref()
     }
 
     fn external(url: String) -> Result<Self, ServerError> {
@@ -246,7 +267,15 @@ impl Server {
         let ask = || config.connect(NoTls)?.query_one(VERSION, &[]);
         let row = super::off_runtime(ask).map_err(failed)?;
         let (number, version) = (row.get::<_, i32>(0), row.get(1));
-        Ok(Self { config, url, version, major: number.unsigned_abs() / 10_000, local: None })
+        Ok(Self {
+            config,
+            url,
+            version,
+            major: number.unsigned_abs() / 10_000,
+            local: None,
+            #[cfg(feature = "testing-tls")]
+            authority: None,
+        })
     }
 }
 

@@ -22,7 +22,7 @@ pub(super) struct Ground<'a> {
     migrator: Migrator,
     check: &'a Check<'a>,
     _database: Database,
-    _owner: Option<Owner>,
+    owner: Option<Owner>,
 }
 
 /// What a database looks like to whoever compares.
@@ -56,7 +56,7 @@ impl<'a> Ground<'a> {
         // There before the first snapshot, as it stays when everything is taken back.
         client.batch_execute(&format!("CREATE SCHEMA IF NOT EXISTS {}", Ident(&check.schema)))?;
         let migrator = migrator(check, catalog);
-        Ok(Self { client, migrator, check, _database: database, _owner: owner })
+        Ok(Self { client, migrator, check, _database: database, owner })
     }
 
     /// Applies all of this catalog from here on.
@@ -101,7 +101,11 @@ impl<'a> Ground<'a> {
     }
 
     pub(super) fn state(&mut self) -> Result<State, CheckError> {
-        let schema = SchemaSnapshot::of(&mut self.client)?.without_tracker(&self.check.schema);
+        let mut schema = SchemaSnapshot::of(&mut self.client)?.without_tracker(&self.check.schema);
+        if let Some(owner) = &self.owner {
+            // Each ground has another one.
+            schema = schema.with_role_named(&owner.name, "owner");
+        }
         let rows = RowCounts::of(&mut self.client, &self.check.schema)?;
         Ok(State { schema, rows })
     }

@@ -113,29 +113,21 @@ fn there_and_back(
     migration: &Migration,
     (before, after): (&State, &State),
 ) -> Result<Vec<Fault>, CheckError> {
-    let mut faults = Vec::new();
     let fault = |what: &str| Fault::of(migration.id(), beside(migration.path(), "down"), what);
     if let Err(error) = ground.rollback(Rollback::Last) {
         return Ok(vec![Fault::failed("its down script fails", &error)]);
     }
     if let Some((difference, rows)) = before.change(&ground.state()?, check) {
-        faults
-            .push(fault("its down script does not bring back what was there before:").with(difference, rows));
+        // Whatever goes wrong on the way up again comes of this.
+        let what = "its down script does not bring back what was there before:";
+        return Ok(vec![fault(what).with(difference, rows)]);
     }
     if let Err(error) = ground.migrate_to(migration.id()) {
-        faults.push(Fault::failed("it cannot be applied again behind its own down script", &error));
-        return Ok(faults);
+        return Ok(vec![Fault::failed("it cannot be applied again behind its own down script", &error)]);
     }
-    // What the down script left behind is told already.
-    if faults.is_empty() {
-        if let Some((difference, rows)) = after.change(&ground.state()?, check) {
-            faults.push(
-                fault("applied again behind its down script, it leaves something else:")
-                    .with(difference, rows),
-            );
-        }
-    }
-    Ok(faults)
+    let change = after.change(&ground.state()?, check);
+    let what = "applied again behind its down script, it leaves something else:";
+    Ok(change.map(|(difference, rows)| fault(what).with(difference, rows)).into_iter().collect())
 }
 
 /// Everything up at once, down as far as there are down scripts, and up again.

@@ -83,6 +83,15 @@ impl SchemaSnapshot {
         self
     }
 
+    /// The same with another name for a role, which has one that nothing else contains.
+    pub(super) fn with_role_named(self, role: &str, name: &str) -> Self {
+        let named = |text: String| text.replace(role, name);
+        let properties = |part: Part| part.into_iter().map(|(key, value)| (key, named(value))).collect();
+        let parts =
+            |object: Object| object.into_iter().map(|(key, part)| (named(key), properties(part))).collect();
+        Self { objects: self.objects.into_iter().map(|(key, object)| (named(key), parts(object))).collect() }
+    }
+
     /// Whether there is an object of this name: `table public.members`.
     pub fn has(&self, object: &str) -> bool {
         self.objects.contains_key(object)
