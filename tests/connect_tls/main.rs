@@ -166,7 +166,7 @@ fn modes_mean_what_the_table_says() -> Outcome {
     refused(&with("user=anyone sslrootcert=system"), Tls, "");
 
     let known = format!("user=anyone sslrootcert={}/ca.pem", secured.folder.path().display());
-    for host in ["other.test", "127.0.0.1"] {
+    for host in ["other.test", "127.0.0.2"] {
         encrypted(&at(host, &secured.server, &format!("{known} sslmode=verify-ca")));
         refused(
             &at(host, &secured.server, &format!("{known} sslmode=verify-full")),

@@ -57,8 +57,8 @@ mod tls;
 
 pub use builder::Builder;
 pub use check::{
-    Check, CheckError, Fault, Repeatable, Reversible, Validation, check_repeatable, check_reversible,
-    validate,
+    Check, CheckError, Fault, Repeatable, Reversible, Start, Unfilled, Upgrade, Upgraded, Validation,
+    check_repeatable, check_reversible, upgrade_from, validate,
 };
 pub use database::Database;
 pub use error::ServerError;

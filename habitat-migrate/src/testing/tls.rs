@@ -41,7 +41,8 @@ impl Authority {
     fn new() -> Result<Self, ServerError> {
         let failed = |source| Kind::Certificate { name: "an authority".to_owned(), source };
         let mut params = CertificateParams::default();
-        params.distinguished_name.push(DnType::CommonName, "habitat-migrate's authority for one test server");
+        // Of its own name, so that a client which trusts another one is told so.
+        params.distinguished_name.push(DnType::CommonName, format!("test authority {}", super::unique()));
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().map_err(failed)?;
         Ok(Self(CertifiedIssuer::self_signed(params, key).map_err(failed)?))

@@ -21,7 +21,7 @@ pub(super) struct Ground<'a> {
     pub(super) client: Client,
     migrator: Migrator,
     check: &'a Check<'a>,
-    _database: Database,
+    database: Database,
     owner: Option<Owner>,
 }
 
@@ -56,7 +56,12 @@ impl<'a> Ground<'a> {
         // There before the first snapshot, as it stays when everything is taken back.
         client.batch_execute(&format!("CREATE SCHEMA IF NOT EXISTS {}", Ident(&check.schema)))?;
         let migrator = migrator(check, catalog);
-        Ok(Self { client, migrator, check, _database: database, owner })
+        Ok(Self { client, migrator, check, database: database, owner })
+    }
+
+    /// What is left when the client is dropped: the database, then its owner.
+    pub(super) fn into_parts(self) -> (Client, Database, Option<Owner>) {
+        (self.client, self.database, self.owner)
     }
 
     /// Applies all of this catalog from here on.
@@ -124,7 +129,7 @@ impl State {
 }
 
 /// A login that owns a database and may do nothing else.
-struct Owner {
+pub(super) struct Owner {
     name: String,
     maintenance: postgres::Config,
 }

@@ -4,6 +4,7 @@ mod fault;
 mod ground;
 mod repeatable;
 mod reversible;
+mod upgrade;
 mod validation;
 
 use habitat_migrate_catalog::{Catalog, Kind, Migration, Placeholders};
@@ -14,6 +15,7 @@ use super::server::Server;
 pub use fault::{CheckError, Fault};
 pub use repeatable::Repeatable;
 pub use reversible::Reversible;
+pub use upgrade::{Start, Unfilled, Upgrade, Upgraded, upgrade_from};
 pub use validation::Validation;
 
 /// Applies every migration to a fresh database and takes it back, step by step and as a whole: [`Check::reversible`] with the defaults.
