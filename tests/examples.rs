@@ -12,14 +12,16 @@ use std::time::Duration;
 use habitat_migrate::testing::{Database, Server};
 use support::wait_for;
 
-const ORDER: [&str; 4] = [
+const ORDER: [&str; 6] = [
     "treasury:01_treasury_core",
     "people:04_people_core",
     "treasury:02_treasury_migrations",
     "agreements:05_agreements_core",
+    "people:06_people_policies",
+    "agreements:07_agreements_policies",
 ];
 
-const NOTHING_TO_DO: &str = "nothing to do: all 4 migrations are applied";
+const NOTHING_TO_DO: &str = "nothing to do: all 6 migrations are applied";
 
 #[test]
 fn quickstart_tells_of_every_boot_and_ends_well() {
@@ -29,7 +31,7 @@ fn quickstart_tells_of_every_boot_and_ends_well() {
     let mut rest = told.as_str();
     let applied = ORDER.map(|id| format!("applied  {id}"));
     let boots =
-        ["4 migrations applied (", "agreements 10 tables", "people      9 tables", "treasury   12 tables"];
+        ["6 migrations applied (", "agreements 10 tables", "people      9 tables", "treasury   12 tables"];
     let later = [
         NOTHING_TO_DO,
         "one round trip, ",
@@ -43,6 +45,8 @@ fn quickstart_tells_of_every_boot_and_ends_well() {
         "04_people_core ",
         "02_treasury_migrations ",
         "05_agreements_core ",
+        "06_people_policies ",
+        "07_agreements_policies ",
     ];
     for line in applied.iter().map(String::as_str).chain(boots).chain(later) {
         let at = rest.find(line).unwrap_or_else(|| panic!("`{line}` is missing, or too early, in\n{told}"));

@@ -24,6 +24,8 @@ fn migrations_are_deployed_after_what_they_require_and_not_by_number() {
         "people:04_people_core",
         "treasury:02_treasury_migrations",
         "agreements:05_agreements_core",
+        "people:06_people_policies",
+        "agreements:07_agreements_policies",
     ];
     assert_eq!(applied, order);
     let recorded =
@@ -33,7 +35,9 @@ fn migrations_are_deployed_after_what_they_require_and_not_by_number() {
     assert_eq!(
         value::<String>(&mut client, descriptions),
         "Treasury bounded context core schema; People bounded context core schema; \
-         Treasury 704(b) compliance extensions; Agreements bounded context core schema"
+         Treasury 704(b) compliance extensions; Agreements bounded context core schema; \
+         People row-level security: own rows, approvers, governance; \
+         Agreements row-level security: own allocations and distributions, governance"
     );
 }
 
@@ -103,9 +107,9 @@ fn two_processes_deploy_it_exactly_once() {
         applied.push(count.parse::<usize>().unwrap());
     }
     applied.sort_unstable();
-    assert_eq!(applied, [0, 4]);
+    assert_eq!(applied, [0, 6]);
     let mut client = Client::connect(&database.url(), NoTls).unwrap();
-    assert_eq!(value::<i64>(&mut client, "SELECT count(*) FROM schema_migrations"), 4);
+    assert_eq!(value::<i64>(&mut client, "SELECT count(*) FROM schema_migrations"), 6);
 }
 
 /// Not a test: the program that others start.
@@ -117,7 +121,7 @@ fn a_process_that_deploys_habitat() {
 #[test]
 fn every_source_gives_the_same_catalog() {
     let embedded = told(&Habitat::CATALOG);
-    assert_eq!(embedded.len(), 5);
+    assert_eq!(embedded.len(), 7);
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations/habitat");
     assert_eq!(told(&Catalog::from_directory(folder).unwrap()), embedded);
     assert_eq!(told(&Catalog::load(FOLDER.clone()).unwrap()), embedded);

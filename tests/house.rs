@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From the bottom to the top; a module may import from those of a lower rank, and from its own parts.
-const RANKS: [&[&str]; 13] = [
+const RANKS: [&[&str]; 14] = [
     &["sql", "policy", "report", "history", "stale", "build", "server", "finding", "code", "backfill"],
     &["event"],
     &["plan"],
@@ -16,6 +16,7 @@ const RANKS: [&[&str]; 13] = [
     &["engine"],
     &["takeover"],
     &["migrator"],
+    &["provision"],
     &["embed"],
     &["testing"],
 ];

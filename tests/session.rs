@@ -271,3 +271,23 @@ fn r44_what_the_caller_has_in_its_session_stays() {
     client.batch_execute("SELECT * FROM mine; EXECUTE mine;").unwrap();
     assert_eq!(value::<i64>(&mut client, "SELECT count(*) FROM pg_listening_channels()"), 1);
 }
+
+#[test]
+fn r43_what_an_event_trigger_sets_behind_plain_definitions_is_gone_when_the_run_ends() {
+    let database = database();
+    database
+        .connect()
+        .unwrap()
+        .batch_execute(
+            "CREATE FUNCTION meddle() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN
+                 PERFORM set_config('application_name', 'a trigger', false), set_config('search_path', 'nowhere', false);
+             END $$;
+             CREATE EVENT TRIGGER meddles ON ddl_command_end WHEN TAG IN ('CREATE TABLE') EXECUTE FUNCTION meddle()",
+        )
+        .unwrap();
+    let mut client = caller(&database);
+    let before = value::<String>(&mut client, STATE);
+    let scripts = (1..=3).map(|n| (format!("{n}_t.sql"), format!("CREATE TABLE public.t{n} (id int);\n")));
+    Migrator::new(catalog("app", scripts)).migrate(&mut client).unwrap();
+    assert_eq!(value::<String>(&mut client, STATE), before);
+}

@@ -10,6 +10,7 @@ mod catalog;
 mod checksum;
 mod code;
 mod command;
+mod definition;
 mod directive;
 mod directory;
 mod encoding;
@@ -43,6 +44,7 @@ pub use checksum::{Checksum, Digest, ParseChecksumError, normalise};
 pub use code::CodeMigration;
 #[doc(hidden)]
 pub use code::{Code, Opaque, check_requirement, check_version, verify_problems};
+pub use definition::is_definition;
 pub use directory::Directory;
 pub use layout::{Layout, ParseLayoutError};
 pub use load::Loader;
@@ -52,6 +54,8 @@ pub use placeholder::{PlaceholderError, Placeholders};
 pub use problem::{Problem, Problems};
 pub use source::{Named, Scripts, Source, SourceFile};
 pub use statement::{LexError, Statement, Unterminated, colons, statements};
+#[doc(hidden)]
+pub use suggestion::nearest;
 pub use template::{Rendered, Template};
 pub use unit::{Unit, Work, units};
 pub use version::{MigrationId, Version};

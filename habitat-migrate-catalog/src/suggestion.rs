@@ -1,7 +1,7 @@
 //! Guesses what a person meant: [`nearest`].
 
 /// The candidate that is most like `word`, if one is like it at all.
-pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // A third of the letters may be wrong; more is another word.
     let limit = (word.chars().count().max(3)) / 3;
     candidates

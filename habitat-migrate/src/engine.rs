@@ -135,7 +135,7 @@ impl<'a, C: Client> Run<'a, C> {
             if probe != Probe::Absent || standing == Standing::ReadOnly {
                 // Look before taking the lock: it may be that nothing is pending, or that the plan is refused.
                 let history =
-                    if probe == Probe::Absent { History::default() } else { self.history().await? };
+                    if probe == Probe::Absent { self.purpose().await? } else { self.history().await? };
                 let plan = self.plan(&history)?;
                 let idle = plan.pending().len() == 0 && plan.stands().is_empty();
                 // An environment that cannot be recorded now will be by a run that can.
@@ -199,6 +199,14 @@ impl<'a, C: Client> Run<'a, C> {
 
     async fn history(&mut self) -> Result<History, Cause> {
         match self.session.ask(&self.goal.tracker.history()).await {
+            Ok(reply) => Ok(Tracker::read(&reply)),
+            Err(failure) => Err(self.tracker_failure(READ, failure).await),
+        }
+    }
+
+    /// What a database is for that has no migration yet.
+    async fn purpose(&mut self) -> Result<History, Cause> {
+        match self.session.ask(&self.goal.tracker.purpose()).await {
             Ok(reply) => Ok(Tracker::read(&reply)),
             Err(failure) => Err(self.tracker_failure(READ, failure).await),
         }

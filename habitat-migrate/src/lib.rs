@@ -42,6 +42,8 @@ mod lock;
 mod migrator;
 mod plan;
 pub mod policy;
+#[cfg(feature = "provision")]
+pub mod provision;
 mod report;
 mod server;
 mod sql;

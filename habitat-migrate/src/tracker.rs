@@ -201,16 +201,20 @@ impl Tracker {
     pub(crate) fn history(&self) -> String {
         format!(
             "SELECT 'record' AS \"habitat-migrate\", m.context, m.version, m.description, m.checksum, m.ordinal, m.state, \
-             m.breaking, {deployed_at}, m.deployed_by, {execution_time} FROM {table} AS m ORDER BY m.run_order;\n\
-             SELECT 'environment' AS \"habitat-migrate\", {environment};\n",
-            environment = self.environment(),
+             m.breaking, {deployed_at}, m.deployed_by, {execution_time} FROM {table} AS m ORDER BY m.run_order;\n{environment}",
+            environment = self.purpose(),
             deployed_at = micros("m.deployed_at"),
             execution_time = micros("m.execution_time"),
             table = self.table,
         )
     }
 
-    /// Reads what [`Tracker::history`] returned.
+    /// The recorded environment, which may be there before any migration is.
+    pub(crate) fn purpose(&self) -> String {
+        format!("SELECT 'environment' AS \"habitat-migrate\", {};\n", self.environment())
+    }
+
+    /// Reads what [`Tracker::history`] or [`Tracker::purpose`] returned.
     pub(crate) fn read(reply: &Reply) -> History {
         let environment = reply.first("environment").and_then(|row| element(row.value(1)?, "e"));
         History::new(reply.rows("record").map(record).collect())
@@ -286,7 +290,7 @@ fn if_there(table: &str, query: &str) -> String {
 }
 
 /// The text of an XML element.
-fn element<'x>(xml: &'x str, name: &str) -> Option<&'x str> {
+pub(crate) fn element<'x>(xml: &'x str, name: &str) -> Option<&'x str> {
     let (_, rest) = xml.split_once(&format!("<{name}>"))?;
     rest.split_once(&format!("</{name}>")).map(|(value, _)| value)
 }

@@ -17,11 +17,13 @@ use support::{database, own_server, value};
 
 const FOLDER: &str = "migrations/habitat";
 
-const ORDER: [&str; 5] = [
+const ORDER: [&str; 7] = [
     "treasury:01_treasury_core",
     "people:04_people_core",
     "treasury:02_treasury_migrations",
     "agreements:05_agreements_core",
+    "people:06_people_policies",
+    "agreements:07_agreements_policies",
     "treasury:03_treasury_seed_data",
 ];
 
@@ -32,7 +34,7 @@ fn the_seed_comes_last_and_is_for_development_and_tests_only() {
         catalog.migrations().iter().map(|migration| migration.id().to_string()).collect();
     assert_eq!(order, ORDER);
     for migration in catalog.migrations() {
-        let seed = migration.id().to_string() == ORDER[4];
+        let seed = migration.id().to_string() == ORDER[6];
         let environments: Vec<&str> = migration.settings().environments.iter().map(AsRef::as_ref).collect();
         assert_eq!(environments, if seed { &["development", "test"][..] } else { &[] }, "{}", migration.id());
         assert!(migration.verify().is_some() && migration.down().is_some(), "{}", migration.id());
@@ -204,14 +206,13 @@ fn the_seed_is_not_taken_back_in_part_where_policies_hide_rows() {
     up(&mut owner, &catalog);
     owner
         .batch_execute(
-            "ALTER TABLE people.members ENABLE ROW LEVEL SECURITY; ALTER TABLE people.members FORCE ROW LEVEL SECURITY;
-             CREATE POLICY member_view_own_profile ON people.members FOR SELECT
-             USING (member_id = current_setting('app.current_member_id', true)::uuid);",
+            "ALTER TABLE people.memberships ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+             CREATE POLICY own ON people.memberships FOR SELECT USING (member_id = people.current_member_id());",
         )
         .unwrap();
     let error = try_revert(&mut owner, &catalog).unwrap_err();
     assert_eq!(error.server_error().map(|error| error.code.as_str()), Some("42501"), "{error:?}");
-    owner.batch_execute("ALTER TABLE people.members NO FORCE ROW LEVEL SECURITY").unwrap();
+    owner.batch_execute("ALTER TABLE people.memberships NO FORCE ROW LEVEL SECURITY").unwrap();
     assert_eq!(value::<i64>(&mut owner, "SELECT count(*) FROM people.members"), 10);
     revert(&mut owner, &catalog, seed(&catalog));
     assert_eq!(value::<i64>(&mut owner, "SELECT count(*) FROM people.members"), 0);
@@ -226,7 +227,7 @@ fn seeded() -> (Database, Client) {
 }
 
 fn seed(catalog: &Catalog) -> &Migration {
-    let seed = catalog.migrations().iter().find(|migration| migration.id().to_string() == ORDER[4]);
+    let seed = catalog.migrations().iter().find(|migration| migration.id().to_string() == ORDER[6]);
     seed.expect("the seed is in the catalog")
 }
 

@@ -66,7 +66,7 @@ fn what_others_have_put_into_a_schema_stops_its_down_script() {
     let mut client = database.connect().unwrap();
     up(&mut client, &catalog);
     client.batch_execute("CREATE VIEW agreements.of_others AS SELECT 1").unwrap();
-    catalog.migrations()[4..].iter().for_each(|seed| revert(&mut client, &catalog, seed));
+    catalog.migrations()[4..].iter().rev().for_each(|later| revert(&mut client, &catalog, later));
     let error = try_revert(&mut client, &catalog).unwrap_err();
     assert_eq!(error.server_error().map(|error| error.code.as_str()), Some("2BP01"), "{error:?}");
     client.batch_execute("DROP VIEW agreements.of_others").unwrap();

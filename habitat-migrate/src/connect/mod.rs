@@ -137,6 +137,22 @@ impl Connector {
         self.settings.target()
     }
 
+    /// The same for another database of the server.
+    ///
+    /// ```
+    /// use habitat_migrate::connect::Connector;
+    ///
+    /// let connector = Connector::new("postgresql://app@localhost/app")?;
+    /// assert_eq!(connector.to_database("my shop").target(), "app@localhost:5432/my shop");
+    /// # Ok::<(), habitat_migrate::connect::ConnectError>(())
+    /// ```
+    #[must_use]
+    pub fn to_database(&self, name: &str) -> Connector {
+        let mut connector = self.clone();
+        connector.settings.base.dbname(name);
+        connector
+    }
+
     /// Opens a connection for `tokio-postgres`.
     ///
     /// The task that drives it is spawned on the current runtime; it ends when the client is dropped or the

@@ -59,16 +59,6 @@ impl<'r, 'a, C: Client> Batch<'r, 'a, C> {
                 }
             }
             self.message.push(n, Text::Script(script.len()), "\n;\n");
-            // What the script deferred is checked now, while the transaction is there to be rolled back and
-            // its session to give the lock back.
-            self.message.push(n, Text::Migration, "SET CONSTRAINTS ALL IMMEDIATE;\n");
-            self.message.push(n, Text::Session, &self.settings.restore());
-            if let Some(text) = job.verify() {
-                verify::push(&mut self.message, n, &text, self.run.goal.limits);
-                if let Some(outcome) = self.send(Then::Verify).await? {
-                    return Ok(outcome);
-                }
-            }
             waiting += 1;
             let last = n + 1 == self.jobs.len();
             let next = self.jobs.get(n + 1);
@@ -78,6 +68,19 @@ impl<'r, 'a, C: Client> Batch<'r, 'a, C> {
                 || job.is_alone()
                 || next.is_some_and(|next| next.script().len() > LARGE || next.is_alone());
             let sends = last || alone || waiting >= self.size || self.message.len() >= LARGE;
+            // A script that only defines objects leaves nothing behind; an event trigger's leavings go with the message's end.
+            if sends || !job.leaves_nothing(&script) {
+                // What the script deferred is checked now, while the transaction is there to be rolled back and
+                // its session to give the lock back.
+                self.message.push(n, Text::Migration, "SET CONSTRAINTS ALL IMMEDIATE;\n");
+                self.message.push(n, Text::Session, &self.settings.restore());
+            }
+            if let Some(text) = job.verify() {
+                verify::push(&mut self.message, n, &text, self.run.goal.limits);
+                if let Some(outcome) = self.send(Then::Verify).await? {
+                    return Ok(outcome);
+                }
+            }
             self.end(n, job, sends || next.is_some_and(|next| next.verify().is_some()));
             if sends {
                 let then = if last && !more { Then::Stop } else { Then::HoldOn };

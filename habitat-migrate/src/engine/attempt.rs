@@ -41,6 +41,8 @@ impl<C: Client> Run<'_, C> {
             return Err(Cause::NewerTracker { table, format: presence.format });
         }
         let history = match (presence.table, tracker) {
+            // Whoever made the database ready for migrations has recorded what it is for.
+            (false, _) if presence.environments => self.purpose().await?,
             (false, _) => History::default(),
             (true, true) => Tracker::read(&reply),
             // Somebody created it since it was asked for.

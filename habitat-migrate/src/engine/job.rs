@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use habitat_migrate_catalog::{MigrationId, Opaque, Placeholders, Settings, TransactionMode};
+use habitat_migrate_catalog::{MigrationId, Opaque, Placeholders, Settings, TransactionMode, is_definition};
 
 use super::script::{Filling, Script};
 use crate::history::{Record, State};
@@ -119,6 +119,15 @@ impl<'a> Job<'a> {
             Self::Apply(step, _) => step.migration.settings(),
             Self::Undo(undo) => &undo.settings,
         }
+    }
+
+    /// Whether nothing that its script says can outlast it in the session, and nothing follows that would notice its own settings.
+    pub(super) fn leaves_nothing(&self, script: &str) -> bool {
+        let settings = self.settings();
+        settings.role.is_none()
+            && settings.statement_timeout.is_none()
+            && self.verify().is_none()
+            && is_definition(script)
     }
 
     /// What must hold before it commits.

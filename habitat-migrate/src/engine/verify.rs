@@ -40,7 +40,7 @@ impl<'a, C: Client> Run<'a, C> {
     /// The tracker's rows; none where there is no tracker.
     pub(super) async fn known_history(&mut self) -> std::result::Result<History, Cause> {
         match self.probe().await?.0 {
-            crate::tracker::Probe::Absent => Ok(History::default()),
+            crate::tracker::Probe::Absent => self.purpose().await,
             _ => self.history().await,
         }
     }

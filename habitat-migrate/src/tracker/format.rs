@@ -80,15 +80,7 @@ impl Tracker {
     /// Records which environment the database belongs to, where nothing is recorded; creates the table that keeps it.
     pub(crate) fn record_environment(&self, name: &str, there: bool) -> String {
         let table = &self.environments;
-        let create = format!(
-            "CREATE TABLE {table} (\n\
-             \x20 name pg_catalog.text NOT NULL,\n\
-             \x20 recorded_at pg_catalog.timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),\n\
-             \x20 recorded_by pg_catalog.text NOT NULL DEFAULT SESSION_USER,\n\
-             \x20 singular pg_catalog.bool PRIMARY KEY DEFAULT true CHECK (singular)\n\
-             );\n\
-             COMMENT ON TABLE {table} IS 'habitat-migrate: the environment that this database belongs to';\n"
-        );
+        let create = self.create_environments();
         let create = if there { "" } else { create.as_str() };
         format!(
             "{create}INSERT INTO {table} (name) VALUES ({name}) ON CONFLICT (singular) DO UPDATE SET name = EXCLUDED.name, \
@@ -96,6 +88,30 @@ impl Tracker {
              INSERT INTO {log} (event, detail, library) VALUES ('environment', {name}, '{LIBRARY}');\n",
             log = self.log,
             name = Literal(name),
+        )
+    }
+
+    /// Records which environment the database belongs to where the tracker is not there yet, and lets everybody read it.
+    #[cfg(feature = "provision")]
+    pub(crate) fn declare_environment(&self, name: &str, there: bool) -> String {
+        let table = &self.environments;
+        let create = if there { String::new() } else { self.create_environments() };
+        format!(
+            "{create}GRANT SELECT ON {table} TO PUBLIC;\nINSERT INTO {table} (name) VALUES ({});\n",
+            Literal(name)
+        )
+    }
+
+    fn create_environments(&self) -> String {
+        let table = &self.environments;
+        format!(
+            "CREATE TABLE {table} (\n\
+             \x20 name pg_catalog.text NOT NULL,\n\
+             \x20 recorded_at pg_catalog.timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),\n\
+             \x20 recorded_by pg_catalog.text NOT NULL DEFAULT SESSION_USER,\n\
+             \x20 singular pg_catalog.bool PRIMARY KEY DEFAULT true CHECK (singular)\n\
+             );\n\
+             COMMENT ON TABLE {table} IS 'habitat-migrate: the environment that this database belongs to';\n"
         )
     }
 

@@ -1,6 +1,6 @@
 -- habitat: description Treasury sample data for development and tests
 -- habitat: environments development, test
--- habitat: requires people:04_people_core, agreements:05_agreements_core
+-- habitat: requires people:04_people_core, agreements:07_agreements_policies
 
 -- Three quarters of a small cooperative: 10 members, 50 contributions, 100 events, 75 transactions, 3 period closes
 -- with 30 allocations, and what belongs to them. Its number is that of the treasury, but it fills all contexts, so

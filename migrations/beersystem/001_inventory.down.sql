@@ -1,0 +1,3 @@
+DROP TABLE public.stock;
+DROP TABLE public.beers;
+DROP TABLE public.breweries;

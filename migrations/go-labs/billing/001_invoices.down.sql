@@ -1,0 +1,3 @@
+DROP TABLE billing.invoice_lines;
+DROP TABLE billing.invoices;
+DROP TYPE billing.invoice_status;

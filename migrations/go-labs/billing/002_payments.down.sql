@@ -1,0 +1,2 @@
+DROP VIEW billing.open_amounts;
+DROP TABLE billing.payments;

@@ -1,0 +1,3 @@
+DROP TABLE catalog.prices;
+DROP TABLE catalog.products;
+DROP TABLE catalog.categories;

@@ -1,0 +1,3 @@
+DROP TABLE "order".order_items;
+DROP TABLE "order".orders;
+DROP TYPE "order".order_status;
