@@ -315,8 +315,9 @@ pub(super) fn orphans(client: &mut Client) -> Result<Vec<String>, CheckError> {
 const ATTEMPTS: usize = 400;
 
 /// Tables with those that they refer to. A partitioned one takes the rows for its partitions.
-const TABLES: &str = "SELECT c.oid::regclass::text,
-        ARRAY(SELECT DISTINCT k.confrelid::regclass::text FROM pg_catalog.pg_constraint k
+const TABLES: &str = "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname),
+        ARRAY(SELECT DISTINCT (SELECT pg_catalog.format('%I.%I', s.nspname, r.relname) FROM pg_catalog.pg_class r
+         JOIN pg_catalog.pg_namespace s ON s.oid = r.relnamespace WHERE r.oid = k.confrelid) FROM pg_catalog.pg_constraint k
               WHERE k.conrelid = c.oid AND k.contype = 'f')
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
@@ -349,7 +350,8 @@ const COLUMNS: &str = "WITH RECURSIVE base AS (
       AND coalesce(pg_catalog.pg_get_expr(d.adbin, d.adrelid), '') !~ '^nextval'
     ORDER BY a.attnum";
 
-const KEYS: &str = "SELECT k.confrelid::regclass::text AS refers_to,
+const KEYS: &str = "SELECT (SELECT pg_catalog.format('%I.%I', s.nspname, r.relname) FROM pg_catalog.pg_class r
+         JOIN pg_catalog.pg_namespace s ON s.oid = r.relnamespace WHERE r.oid = k.confrelid) AS refers_to,
         ARRAY(SELECT pg_catalog.quote_ident(a.attname) FROM unnest(k.conkey) WITH ORDINALITY AS u (n, place)
               JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.n ORDER BY u.place) AS columns,
         ARRAY(SELECT pg_catalog.quote_ident(a.attname) FROM unnest(k.confkey) WITH ORDINALITY AS u (n, place)
@@ -357,8 +359,10 @@ const KEYS: &str = "SELECT k.confrelid::regclass::text AS refers_to,
     FROM pg_catalog.pg_constraint k
     WHERE k.contype = 'f' AND k.conrelid = $1::text::regclass ORDER BY cardinality(k.conkey) DESC, k.conname";
 
-const ALL_KEYS: &str = "SELECT k.conrelid::regclass::text AS table, pg_catalog.quote_ident(k.conname) AS name, k.convalidated AS valid,
-        k.confrelid::regclass::text AS refers_to,
+const ALL_KEYS: &str = "SELECT (SELECT pg_catalog.format('%I.%I', s.nspname, r.relname) FROM pg_catalog.pg_class r
+         JOIN pg_catalog.pg_namespace s ON s.oid = r.relnamespace WHERE r.oid = k.conrelid) AS table, pg_catalog.quote_ident(k.conname) AS name, k.convalidated AS valid,
+        (SELECT pg_catalog.format('%I.%I', s.nspname, r.relname) FROM pg_catalog.pg_class r
+         JOIN pg_catalog.pg_namespace s ON s.oid = r.relnamespace WHERE r.oid = k.confrelid) AS refers_to,
         ARRAY(SELECT pg_catalog.quote_ident(a.attname) FROM unnest(k.conkey) WITH ORDINALITY AS u (n, place)
               JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.n ORDER BY u.place) AS columns,
         ARRAY(SELECT pg_catalog.quote_ident(a.attname) FROM unnest(k.confkey) WITH ORDINALITY AS u (n, place)
