@@ -56,7 +56,7 @@ impl<'a> Ground<'a> {
         // There before the first snapshot, as it stays when everything is taken back.
         client.batch_execute(&format!("CREATE SCHEMA IF NOT EXISTS {}", Ident(&check.schema)))?;
         let migrator = migrator(check, catalog);
-        Ok(Self { client, migrator, check, database: database, owner })
+        Ok(Self { client, migrator, check, database, owner })
     }
 
     /// What is left when the client is dropped: the database, then its owner.

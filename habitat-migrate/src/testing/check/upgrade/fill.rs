@@ -151,7 +151,7 @@ fn blamed(
         (None, Some(column)) => vec![column.to_owned()],
         (None, None) => Vec::new(),
     };
-    let is_named = |column: &Column| named.iter().any(|name| *name == column.name);
+    let is_named = |column: &Column| named.contains(&column.name);
     let places = columns.iter().enumerate().filter(|(_, column)| is_named(column));
     Ok(places.map(|(place, _)| place).collect())
 }
