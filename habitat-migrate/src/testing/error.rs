@@ -74,6 +74,26 @@ pub(super) enum Kind {
     Foreign {
         folder: PathBuf,
     },
+    /// No PgBouncer is installed.
+    NoPooler {
+        tried: Vec<String>,
+        advice: &'static str,
+    },
+    /// The server cannot do what was asked of it, as it was started.
+    Unfit {
+        what: &'static str,
+        advice: &'static str,
+    },
+    /// A standby that does not come to where its primary is.
+    NotReplayed {
+        log: String,
+    },
+    /// A certificate cannot be made.
+    #[cfg(feature = "testing-tls")]
+    Certificate {
+        name: String,
+        source: rcgen::Error,
+    },
     /// Asked for something that only a server started here has.
     External {
         what: &'static str,
@@ -129,6 +149,23 @@ impl fmt::Display for ServerError {
                  to another place for it",
                 folder.display()
             ),
+            Kind::NoPooler { tried, advice } => {
+                write!(f, "found no PgBouncer to run")?;
+                for line in tried {
+                    write!(f, "\n  tried {line}")?;
+                }
+                write!(f, "\n  {advice}")
+            }
+            Kind::Unfit { what, advice } => write!(f, "this server {what}: {advice}"),
+            Kind::NotReplayed { log } => {
+                write!(
+                    f,
+                    "the standby did not catch up within a minute; the end of its log:\n{}",
+                    log.trim_end()
+                )
+            }
+            #[cfg(feature = "testing-tls")]
+            Kind::Certificate { name, .. } => write!(f, "could not make a certificate for {name}"),
             Kind::External { what } => {
                 write!(
                     f,
@@ -148,6 +185,8 @@ impl std::error::Error for ServerError {
         match &*self.0 {
             Kind::Command { source, .. } | Kind::Io { source, .. } => Some(source),
             Kind::Connect { source, .. } => Some(source),
+            #[cfg(feature = "testing-tls")]
+            Kind::Certificate { source, .. } => Some(source),
             _ => None,
         }
     }

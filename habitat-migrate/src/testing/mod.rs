@@ -69,9 +69,11 @@ mod account;
 mod address;
 mod advice;
 mod argument;
+mod base;
 mod binaries;
 mod builder;
 mod cache;
+mod check;
 mod chores;
 mod common;
 mod data;
@@ -89,11 +91,15 @@ mod kept;
 mod lease;
 mod machine;
 mod names;
+mod pooler;
 mod program;
 mod recipe;
+mod rows;
 mod server;
 mod session;
 mod shared;
+mod snapshot;
+mod standby;
 mod steward;
 mod supervisor;
 mod sweep;
@@ -101,15 +107,27 @@ mod template;
 mod test_builder;
 mod test_database;
 mod test_error;
+#[cfg(feature = "testing-tls")]
+mod tls;
 
 pub use argument::{FromTestDatabase, FromTestDatabaseAsync};
 pub use builder::Builder;
+pub use check::{
+    Check, CheckError, Fault, Repeatable, Reversible, Start, Unfilled, Upgrade, Upgraded, Validation,
+    check_repeatable, check_reversible, upgrade_from, validate,
+};
 pub use database::Database;
 pub use error::ServerError;
+pub use pooler::{PgBouncer, PgBouncerBuilder, PoolMode};
+pub use rows::RowCounts;
 pub use server::{Server, Shutdown};
+pub use snapshot::{SchemaDiff, SchemaSnapshot};
+pub use standby::Standby;
 pub use test_builder::TestDatabaseBuilder;
 pub use test_database::TestDatabase;
 pub use test_error::TestError;
+#[cfg(feature = "testing-tls")]
+pub use tls::ClientCertificate;
 
 /// A name that nobody else makes: this process, this moment, this call.
 fn unique() -> String {

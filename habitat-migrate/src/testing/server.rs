@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use postgres::{Config, NoTls};
@@ -33,6 +34,8 @@ pub struct Server {
     major: u32,
     /// `None` for a server that an environment variable names.
     local: Option<Local>,
+    #[cfg(feature = "testing-tls")]
+    authority: Option<super::tls::Authority>,
 }
 
 struct Local {
@@ -40,6 +43,8 @@ struct Local {
     folder: PathBuf,
     port: u16,
     tcp: bool,
+    /// What it was started with; `None` for a server that others use too.
+    plan: Option<Arc<Plan>>,
 }
 
 /// What keeps the server alive as long as we live.
@@ -251,11 +256,18 @@ impl Server {
     }
 
     fn start_in(folder: PathBuf, supervisor: Supervisor, plan: Plan) -> Result<Self, ServerError> {
-        let mut local = Local { hold: Hold::Own(supervisor), folder, port: DEFAULT_PORT, tcp: plan.tcp };
+        let plan = Arc::new(plan);
+        let mut local = Local {
+            hold: Hold::Own(supervisor),
+            folder,
+            port: DEFAULT_PORT,
+            tcp: plan.tcp,
+            plan: Some(Arc::clone(&plan)),
+        };
         plan.initialise(&local.folder)?;
         let mut attempts = 0;
         loop {
-            if plan.tcp {
+            if local.tcp {
                 local.port = free_port()?;
             }
             plan.place(&local.folder, local.port)?;
@@ -267,12 +279,15 @@ impl Server {
                 started => break started?,
             }
         }
-        Ok(Self::of(local, plan.installation.version))
+        Ok(Self::of(local, plan.installation.version.clone()))
     }
 
     /// One that others use too, for as long as this process lives.
     pub(super) fn held(folder: PathBuf, lease: Lease, version: Version) -> Self {
-        Self::of(Local { hold: Hold::Shared(lease), folder, port: DEFAULT_PORT, tcp: false }, version)
+        Self::of(
+            Local { hold: Hold::Shared(lease), folder, port: DEFAULT_PORT, tcp: false, plan: None },
+            version,
+        )
     }
 
     fn of(local: Local, version: Version) -> Self {
@@ -283,7 +298,24 @@ impl Server {
             version: version.number,
             major: version.major,
             local: Some(local),
+            #[cfg(feature = "testing-tls")]
+            authority: None,
         }
+    }
+
+    /// What it was started with; `None` for the server that was there already.
+    pub(super) fn plan(&self) -> Option<&Plan> {
+        self.local.as_ref()?.plan.as_deref()
+    }
+
+    #[cfg(feature = "testing-tls")]
+    pub(super) fn with_authority(self, authority: Option<super::tls::Authority>) -> Self {
+        Self { authority, ..self }
+    }
+
+    #[cfg(feature = "testing-tls")]
+    pub(super) fn authority(&self) -> Option<&super::tls::Authority> {
+        self.authority.as_ref()
     }
 
     /// The server that the environment variable `variable` names.
@@ -299,7 +331,15 @@ impl Server {
         };
         let row = super::off_runtime(ask).map_err(failed)?;
         let (number, version) = (row.get::<_, i32>(0), row.get(1));
-        Ok(Self { config, url, version, major: number.unsigned_abs() / 10_000, local: None })
+        Ok(Self {
+            config,
+            url,
+            version,
+            major: number.unsigned_abs() / 10_000,
+            local: None,
+            #[cfg(feature = "testing-tls")]
+            authority: None,
+        })
     }
 
     /// Whether its user may do what tests do.
