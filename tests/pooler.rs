@@ -185,14 +185,14 @@ fn child_wants_a_database_for_a_test() {
 #[test]
 fn a_test_is_told_of_a_pooler_that_changes_sessions_and_takes_one_that_does_not() {
     for (mode, answer) in [
-        ("transaction", "refused between the tests and their server stands a pooler"),
-        ("session", "given one"),
+        (PoolMode::Transaction, "refused between the tests and their server stands a pooler"),
+        (PoolMode::Session, "given one"),
     ] {
-        let pooler = Pooler::start(mode);
-        let url = format!("host={} port=6432 user=postgres dbname=postgres", pooler.folder.display());
+        let pooler = pooler(mode);
+        let url = pooler.url();
         let output =
             program("child_wants_a_database_for_a_test", &url).with("HABITAT_TEST_DATABASE_URL", &url).run();
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!(text.contains(answer), "{mode}: {text}{}", String::from_utf8_lossy(&output.stderr));
+        assert!(text.contains(answer), "{mode:?}: {text}{}", String::from_utf8_lossy(&output.stderr));
     }
 }
