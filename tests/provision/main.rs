@@ -3,6 +3,9 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[path = "../support/lifecycle.rs"]
+mod lifecycle;
+
 mod administrators;
 mod audit;
 mod environments;

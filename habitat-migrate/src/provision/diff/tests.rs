@@ -159,11 +159,11 @@ fn a_list_is_compared_name_by_name() {
 fn a_plan_is_a_script_for_psql_with_its_reasons() {
     let plan = diff(&declaration(), &live(15), &BTreeSet::new()).plan;
     let script = plan.to_string();
-    let begin = "-- roles\nBEGIN;\n-- role owner is not there\nCREATE ROLE \"owner\";\n";
+    let begin = "-- roles\nBEGIN;\nSET LOCAL search_path = pg_catalog;\n-- role owner is not there\nCREATE ROLE \"owner\";\n";
     assert!(script.starts_with(begin), "{script}");
     let create = "COMMIT;\n\n-- databases\n-- database shop is not there\nCREATE DATABASE";
     assert!(script.contains(create), "{script}");
-    assert!(script.contains("\\connect 'shop'\nBEGIN;\n"), "{script}");
+    assert!(script.contains("\\connect '\"shop\"'\nBEGIN;\n"), "{script}");
     assert!(script.ends_with("COMMIT;\n"), "{script}");
     let missing = plan.steps.iter().filter(|step| step.kind == FindingKind::MissingRole).count();
     assert_eq!(missing, 2);

@@ -146,6 +146,23 @@ settings = { search_path = [\"$user\", \"x\"], statement_timeout = 5000 }
 }
 
 #[test]
+fn r53_production_is_no_name_for_a_test() {
+    let expected = [
+        "2:8 environment `production` is said to be test; give it another name, or the kind that it is named for",
+        "4:8 environment `x` is of no kind; did you mean `staging`?",
+        "5:15 environment `y` is of no kind; write `kind = \"…\"` with one of test, development, staging, production",
+    ];
+    let text = "\
+[environments.production]
+kind = \"test\"
+[environments.x]
+kind = \"stagin\"
+[environments.y]
+";
+    assert_eq!(problems(text), expected);
+}
+
+#[test]
 fn an_unknown_environment_is_refused_with_a_suggestion() {
     let template = Template::from_toml("p.toml", "[environments.staging]\n").expect("sound");
     let error = template.declare("stagin").expect_err("no such environment");
