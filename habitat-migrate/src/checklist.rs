@@ -136,6 +136,13 @@ impl Checklist {
         self
     }
 
+    /// Leaves a finding of the rules out, as [`Rules::accept`] does: somebody has looked at this object and decided.
+    #[must_use]
+    pub fn accept(mut self, code: impl Into<String>, object: impl Into<String>) -> Self {
+        self.rules = self.rules.accept(code, object);
+        self
+    }
+
     /// An extension that has to be there, beside those that are declared.
     #[must_use]
     pub fn extension(mut self, name: impl Into<String>) -> Self {
@@ -177,11 +184,10 @@ impl Checklist {
     ///
     /// [`ErrorKind::Connect`](crate::provision::ErrorKind::Connect), [`ErrorKind::Read`](crate::provision::ErrorKind::Read). What it
     /// finds is no error.
-    pub fn run<'a, C: Client + 'a>(
-        &'a self,
-        cluster: &'a Cluster<'_, C>,
-    ) -> C::Outcome<'a, Result<Report>> {
-        C::complete(Box::pin(async move { Ok(Report(lines::all(self, &facts::gather(self, cluster).await?))) }))
+    pub fn run<'a, C: Client + 'a>(&'a self, cluster: &'a Cluster<'_, C>) -> C::Outcome<'a, Result<Report>> {
+        C::complete(Box::pin(
+            async move { Ok(Report(lines::all(self, &facts::gather(self, cluster).await?))) },
+        ))
     }
 
     /// The database that is looked at; none where none is declared.

@@ -142,7 +142,8 @@ fn production_is_restored_into_when_its_name_is_given_and_stays_what_it_is_recor
         return;
     }
     let admin = house.connection("habitat_admin", "habitat");
-    let backup = Backups::new(folder.path()).create(&mut house.connect("habitat_admin", "habitat"), &admin).unwrap();
+    let backup =
+        Backups::new(folder.path()).create(&mut house.connect("habitat_admin", "habitat"), &admin).unwrap();
     let before = contents(&mut house.superuser("habitat"));
     // The disaster, and a database that was provisioned anew: it knows already what it is for.
     house.superuser("postgres").batch_execute("DROP DATABASE habitat WITH (FORCE)").unwrap();
@@ -151,7 +152,10 @@ fn production_is_restored_into_when_its_name_is_given_and_stays_what_it_is_recor
     let error = Restore::of(&backup).run(&mut client, &admin).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unconfirmed);
     assert!(format!("{error:?}").contains(".confirm(\"habitat\")"), "{error:?}");
-    Restore::of(&backup).confirm("habitat").run(&mut client, &admin).unwrap_or_else(|error| panic!("{error:?}"));
+    Restore::of(&backup)
+        .confirm("habitat")
+        .run(&mut client, &admin)
+        .unwrap_or_else(|error| panic!("{error:?}"));
     provision("production").apply(&house.cluster(None)).unwrap();
     assert_eq!(contents(&mut house.superuser("habitat")), before);
     let kind = "SELECT name FROM schema_migrations_environment";
@@ -178,7 +182,10 @@ fn retention_removes_what_it_has_named_and_nothing_else() {
     let removed: Vec<String> = removed.iter().map(|backup: &Backup| backup.taken_at().to_rfc3339()).collect();
     assert_eq!(removed, ["2026-02-01T00:00:00+00:00", "2026-01-01T00:00:00+00:00"]);
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 6);
-    assert!(Backups::new(folder.path()).prune("habitat").unwrap().is_empty(), "all stay if nobody says otherwise");
+    assert!(
+        Backups::new(folder.path()).prune("habitat").unwrap().is_empty(),
+        "all stay if nobody says otherwise"
+    );
 }
 
 #[test]

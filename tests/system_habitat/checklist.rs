@@ -14,27 +14,25 @@ use crate::{Habitat, House, provision};
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 fn look(house: &House, folder: &Path) -> Report {
-    let probes = Probes::from_toml("probes.toml", include_str!("../../migrations/habitat/probes.toml")).unwrap();
+    let probes =
+        Probes::from_toml("probes.toml", include_str!("../../migrations/habitat/probes.toml")).unwrap();
     let probed = probes.run_blocking(&house.connections("habitat")).unwrap();
     checklist(folder).probed(probed).run(&house.cluster(None)).unwrap_or_else(|error| panic!("{error:?}"))
 }
 
 fn checklist(folder: &Path) -> Checklist {
-    let provision = provision("production");
-    let rules = habitat_migrate::provision::Rules::new()
-        .schema("treasury")
-        .schema("people")
-        .schema("agreements")
-        .application_role("habitat_read")
-        .application_role("habitat_write")
-        .application_role("habitat_audit")
-        .owner("habitat_admin");
-    // Sums that are everybody's to read.
-    let rules = rules
-        .accept("matview-over-protected", "people.member_patronage_summary")
-        .accept("matview-over-protected", "agreements.period_allocations");
-    Checklist::new(provision, Habitat::migrator())
-        .rules(rules)
+    // Members and what is allocated to them are written by the owner alone; sums are everybody's to read.
+    let decided = [
+        ("policy-missing", "people.members"),
+        ("policy-missing", "agreements.member_allocations"),
+        ("policy-missing", "agreements.distributions"),
+        ("matview-over-protected", "people.member_patronage_summary"),
+        ("matview-over-protected", "agreements.period_allocations"),
+    ];
+    let list = Checklist::new(provision("production"), Habitat::migrator());
+    decided
+        .into_iter()
+        .fold(list, |list, (code, object)| list.accept(code, object))
         .extension("pgcrypto")
         .extension("uuid-ossp")
         .backups(Backups::new(folder.join("backups")), DAY)
@@ -63,7 +61,12 @@ fn each_line_is_ticked_and_each_fault_opens_its_own_line() {
     assert!(report.is_ready(), "{report}");
     assert_eq!(report.lines().len(), 15);
     let of = |verdict: Verdict| {
-        report.lines().iter().filter(|line| line.verdict() == verdict).map(|line| line.topic()).collect::<Vec<_>>()
+        report
+            .lines()
+            .iter()
+            .filter(|line| line.verdict() == verdict)
+            .map(|line| line.topic())
+            .collect::<Vec<_>>()
     };
     assert_eq!(of(Verdict::Unseen), [Topic::Monitoring, Topic::Firewall], "{report}");
     assert_eq!(of(Verdict::Unneeded), [Topic::Replica], "{report}");
@@ -72,7 +75,8 @@ fn each_line_is_ticked_and_each_fault_opens_its_own_line() {
     type Act = Box<dyn Fn(&House)>;
     let file = folder.join("habitat.yaml");
     let (opened, closed) = (file.clone(), file);
-    let mode = |path: &Path, mode| std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    let mode =
+        |path: &Path, mode| std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
     let backups = folder.join("backups");
     let (gone, back) = (backups.clone(), backups);
     let faults: Vec<(Topic, &str, Act, Act)> = vec![
@@ -113,17 +117,21 @@ fn each_line_is_ticked_and_each_fault_opens_its_own_line() {
         (
             Topic::Tracker,
             "05_agreements_core",
-            Box::new(sql("UPDATE schema_migrations SET checksum = 'sha256:0' WHERE version = '05_agreements_core'")),
             Box::new(sql(
-                "UPDATE schema_migrations m SET checksum = l.checksum FROM schema_migrations_log l
-                 WHERE l.version = m.version AND l.event = 'apply' AND m.version = '05_agreements_core'",
+                "UPDATE schema_migrations SET checksum = 'sha256:0' WHERE version = '05_agreements_core'",
             )),
+            Box::new(sql("UPDATE schema_migrations m SET checksum = l.checksum FROM schema_migrations_log l
+                 WHERE l.version = m.version AND l.event = 'apply' AND m.version = '05_agreements_core'")),
         ),
         (
             Topic::Rules,
             "definer-search-path",
-            Box::new(sql("ALTER FUNCTION people.has_role(text) SECURITY DEFINER; ALTER FUNCTION people.has_role(text) RESET search_path")),
-            Box::new(sql("ALTER FUNCTION people.has_role(text) SECURITY INVOKER; ALTER FUNCTION people.has_role(text) SET search_path = pg_catalog, pg_temp")),
+            Box::new(sql(
+                "ALTER FUNCTION people.has_role(text) SECURITY DEFINER; ALTER FUNCTION people.has_role(text) RESET search_path",
+            )),
+            Box::new(sql(
+                "ALTER FUNCTION people.has_role(text) SECURITY INVOKER; ALTER FUNCTION people.has_role(text) SET search_path = pg_catalog, pg_temp",
+            )),
         ),
         (
             Topic::ConnectionFiles,
@@ -141,8 +149,12 @@ fn each_line_is_ticked_and_each_fault_opens_its_own_line() {
     for (topic, words, fault, repair) in faults {
         fault(&house);
         let report = checklist(folder).run(&house.cluster(None)).unwrap();
-        let open: Vec<Topic> =
-            report.lines().iter().filter(|line| line.verdict() == Verdict::Unmet).map(|line| line.topic()).collect();
+        let open: Vec<Topic> = report
+            .lines()
+            .iter()
+            .filter(|line| line.verdict() == Verdict::Unmet)
+            .map(|line| line.topic())
+            .collect();
         assert_eq!(open, [topic], "{report}");
         let told = report.line(topic).expect("a line").to_string();
         assert!(told.starts_with("[ ] ") && told.contains(words), "{told}");
@@ -158,10 +170,17 @@ fn a_database_that_is_not_there_is_told_of_and_nothing_is_ticked_by_mistake() {
     let folder = tempfile::tempdir().unwrap();
     let report = checklist(folder.path()).replica().run(&house.cluster(None)).unwrap();
     assert!(!report.is_ready());
-    let met: Vec<Topic> =
-        report.lines().iter().filter(|line| line.verdict() == Verdict::Met).map(|line| line.topic()).collect();
+    let met: Vec<Topic> = report
+        .lines()
+        .iter()
+        .filter(|line| line.verdict() == Verdict::Met)
+        .map(|line| line.topic())
+        .collect();
     assert_eq!(met, [Topic::Version], "{report}");
-    assert_eq!(report.line(Topic::Replica).expect("a line").to_string(), "[ ] replica: none follows this server");
+    assert_eq!(
+        report.line(Topic::Replica).expect("a line").to_string(),
+        "[ ] replica: none follows this server"
+    );
 }
 
 #[test]

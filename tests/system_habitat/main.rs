@@ -76,7 +76,10 @@ impl House {
     }
 
     fn connect(&self, role: &str, database: &str) -> Client {
-        self.connection(role, database).connector().and_then(|connector| Ok(connector.connect_blocking().expect("a login"))).expect("a connection")
+        self.connection(role, database)
+            .connector()
+            .and_then(|connector| Ok(connector.connect_blocking().expect("a login")))
+            .expect("a connection")
     }
 
     fn superuser(&self, database: &str) -> Client {

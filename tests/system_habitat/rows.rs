@@ -112,7 +112,11 @@ fn r51_an_approver_sees_what_is_pending_and_decides_it() {
         )
     };
     assert_eq!(refusal(&mut client, &stranger, &approve(&stranger)), None, "in one's own name");
-    assert_eq!(refusal(&mut client, &contributor, &approve(&stranger)).as_deref(), Some("42501"), "in another's");
+    assert_eq!(
+        refusal(&mut client, &contributor, &approve(&stranger)).as_deref(),
+        Some("42501"),
+        "in another's"
+    );
 }
 
 #[test]
@@ -127,7 +131,8 @@ fn r51_a_contribution_is_submitted_by_its_contributor_alone() {
     assert_eq!(refusal(&mut client, &member(1), &submit(&member(1))), None);
     assert_eq!(refusal(&mut client, &member(1), &submit(&member(2))).as_deref(), Some("42501"));
     assert_eq!(refusal(&mut client, "", &submit(&member(2))).as_deref(), Some("42501"));
-    let take = format!("UPDATE people.contributions SET contributor_id = '{}' WHERE status = 'draft'", member(1));
+    let take =
+        format!("UPDATE people.contributions SET contributor_id = '{}' WHERE status = 'draft'", member(1));
     let drafts = "SELECT contributor_id::text FROM people.contributions WHERE status = 'draft' LIMIT 1";
     let other: String = value(&mut house().superuser("habitat_dev"), drafts);
     let give = take.replace(&member(1), &member(2));
@@ -141,12 +146,32 @@ fn r51_nothing_is_deleted_by_who_writes_and_nothing_written_by_who_reads() {
         house().superuser("habitat_dev").query(tables, &[]).unwrap().iter().map(|row| row.get(0)).collect();
     assert_eq!(tables.len(), 31);
     for (role, statements) in [
-        ("habitat_write", &["DELETE FROM $", "TRUNCATE $", "DROP TABLE $", "ALTER TABLE $ ADD COLUMN x int"][..]),
-        ("habitat_read", &["DELETE FROM $", "INSERT INTO $ DEFAULT VALUES", "LOCK TABLE $ IN EXCLUSIVE MODE", "DROP TABLE $"]),
-        ("habitat_audit", &["DELETE FROM $", "INSERT INTO $ DEFAULT VALUES", "LOCK TABLE $ IN EXCLUSIVE MODE", "DROP TABLE $"]),
+        (
+            "habitat_write",
+            &["DELETE FROM $", "TRUNCATE $", "DROP TABLE $", "ALTER TABLE $ ADD COLUMN x int"][..],
+        ),
+        (
+            "habitat_read",
+            &[
+                "DELETE FROM $",
+                "INSERT INTO $ DEFAULT VALUES",
+                "LOCK TABLE $ IN EXCLUSIVE MODE",
+                "DROP TABLE $",
+            ],
+        ),
+        (
+            "habitat_audit",
+            &[
+                "DELETE FROM $",
+                "INSERT INTO $ DEFAULT VALUES",
+                "LOCK TABLE $ IN EXCLUSIVE MODE",
+                "DROP TABLE $",
+            ],
+        ),
     ] {
         let mut client = house().connect(role, "habitat_dev");
-        for statement in tables.iter().flat_map(|table| statements.iter().map(move |s| s.replace('$', table))) {
+        for statement in tables.iter().flat_map(|table| statements.iter().map(move |s| s.replace('$', table)))
+        {
             let governs = "SELECT set_config('app.current_member_roles', 'governance', true)";
             let mut transaction = client.transaction().unwrap();
             transaction.batch_execute(governs).unwrap();
@@ -158,7 +183,8 @@ fn r51_nothing_is_deleted_by_who_writes_and_nothing_written_by_who_reads() {
 
 /// A member of the sample data.
 fn member(n: u32) -> String {
-    let sql = format!("SELECT public.uuid_generate_v5(public.uuid_ns_url(), 'habitat:seed:member:{n}')::text");
+    let sql =
+        format!("SELECT public.uuid_generate_v5(public.uuid_ns_url(), 'habitat:seed:member:{n}')::text");
     value(&mut house().superuser("habitat_dev"), &sql)
 }
 

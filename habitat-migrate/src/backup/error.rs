@@ -86,7 +86,9 @@ impl Error {
     fn next(&self) -> Option<String> {
         let next = match &*self.0 {
             Cause::NoProgram { wanted, .. } => {
-                format!("install PostgreSQL {wanted}'s client programs, or name their folder in HABITAT_PG_BIN")
+                format!(
+                    "install PostgreSQL {wanted}'s client programs, or name their folder in HABITAT_PG_BIN"
+                )
             }
             Cause::HiddenRows { login, .. } => format!(
                 "let the owner or a superuser take it, or give {login} a policy that shows every row: \
@@ -113,7 +115,10 @@ impl fmt::Display for Error {
                 write!(f, "a backup by {login} would lack rows: policies hide some of {}", tables.join(", "))
             }
             Cause::Unconfirmed { database, recorded } => {
-                write!(f, "database {database} is recorded as {recorded}: restoring into it wants its name in confirmation")
+                write!(
+                    f,
+                    "database {database} is recorded as {recorded}: restoring into it wants its name in confirmation"
+                )
             }
             Cause::NotEmpty { database, found } => {
                 write!(f, "database {database} is not a fresh one: it has {}", found.join(", "))

@@ -66,8 +66,11 @@ mod tests {
 33; 1259 16500 TABLE order schema_migrations_environment shop\n\
 34; 0 0 ACL - SCHEMA order shop\n";
         let kept = without(list, &target);
-        let out: Vec<&str> =
-            kept.lines().filter_map(|line| line.strip_prefix(';')).filter_map(|l| l.split(';').next()).collect();
+        let out: Vec<&str> = kept
+            .lines()
+            .filter_map(|line| line.strip_prefix(';'))
+            .filter_map(|l| l.split(';').next())
+            .collect();
         assert_eq!(out, ["", " Archive created at 2026-11-21", "6", "9", "215", "30", "31", "32"]);
     }
 }

@@ -202,7 +202,8 @@ impl Backup {
     pub fn open(path: impl Into<PathBuf>) -> Result<Self> {
         let path = path.into();
         let Some((database, taken_at)) = name::read(&path) else {
-            let why = std::io::Error::other("its name is not of the form DATABASE_2026-01-31T12-00-00.000Z.dump");
+            let why =
+                std::io::Error::other("its name is not of the form DATABASE_2026-01-31T12-00-00.000Z.dump");
             return Err(Error::file(&path, "is no backup", why));
         };
         let meta = fs::metadata(&path).map_err(|error| Error::file(&path, "cannot be read", error))?;

@@ -222,6 +222,9 @@ mod tests {
         let error = folders.find(17).expect_err("too old");
         assert_eq!(error.to_string(), "no pg_dump and pg_restore of PostgreSQL 17 or newer on this machine");
         assert!(format!("{error:?}").contains("has those of PostgreSQL 16"), "{error:?}");
-        assert!(format!("{error:?}").contains("= next: install PostgreSQL 17's client programs"), "{error:?}");
+        assert!(
+            format!("{error:?}").contains("= next: install PostgreSQL 17's client programs"),
+            "{error:?}"
+        );
     }
 }

@@ -76,7 +76,9 @@ impl Restore {
             let all = program::run(client, read.arg("--list").arg(self.backup.path())).await?;
             let wanted = Wanted::write(&list::without(&all, &target))?;
             let mut restore = tools.command(Tool::Restore, connection);
-            restore.args(["--exit-on-error", "--single-transaction", "--no-password", "--use-list"]).arg(&wanted.0);
+            restore
+                .args(["--exit-on-error", "--single-transaction", "--no-password", "--use-list"])
+                .arg(&wanted.0);
             // Materialized views are filled behind the policies of what they read.
             if !server.bypasses_policies {
                 restore.arg("--enable-row-security");

@@ -65,7 +65,8 @@ pub(super) async fn gather<C: Client>(list: &Checklist, cluster: &Cluster<'_, C>
         facts.newest_backup = Some(newest.map_err(|error| error.to_string()));
     }
     let missing = facts.findings.iter().any(|finding| {
-        finding.kind() == crate::provision::FindingKind::MissingDatabase && finding.message().contains(database)
+        finding.kind() == crate::provision::FindingKind::MissingDatabase
+            && finding.message().contains(database)
     });
     if missing {
         return Ok(facts);
@@ -73,7 +74,8 @@ pub(super) async fn gather<C: Client>(list: &Checklist, cluster: &Cluster<'_, C>
     let mut client = cluster.open(database).await?;
     let reply = ask(&mut client, DATABASE).await?;
     facts.extensions = values(&reply, "extension");
-    facts.materialized_views = reply.first("materialized views").and_then(|row| row.number(1)).unwrap_or_default();
+    facts.materialized_views =
+        reply.first("materialized views").and_then(|row| row.number(1)).unwrap_or_default();
     facts.rules = audit_rules_of(&mut client, &list.rules).await.map_err(|error| error.to_string());
     facts.status = list.migrator.status_of(&mut client).await.map_err(|error| error.to_string());
     Ok(facts)

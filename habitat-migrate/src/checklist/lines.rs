@@ -105,7 +105,9 @@ fn passwords(facts: &Facts) -> Line {
     let Some(without) = &facts.without_verifier else {
         return with(Topic::Passwords, Verdict::Unseen, "this login may not see them: look as a superuser");
     };
-    let told = |role: &String| format!("{role} has none that is kept as a SCRAM verifier: set it with `set_passwords`");
+    let told = |role: &String| {
+        format!("{role} has none that is kept as a SCRAM verifier: set it with `set_passwords`")
+    };
     line(Topic::Passwords, without.iter().map(told).collect(), "each a SCRAM verifier")
 }
 
@@ -116,7 +118,9 @@ fn found(facts: &Facts, kinds: &[FindingKind], codes: &[&str]) -> Vec<String> {
     match &facts.rules {
         Ok(rules) => {
             let broken = rules.iter().filter(|finding| codes.contains(&finding.code()));
-            wrong.extend(broken.map(|finding| format!("{}: {} {}", finding.code(), finding.object(), finding.what())));
+            wrong.extend(
+                broken.map(|finding| format!("{}: {} {}", finding.code(), finding.object(), finding.what())),
+            );
         }
         Err(why) if !codes.is_empty() => wrong.push(format!("the rules could not be held to it: {why}")),
         Err(_) => {}
@@ -130,7 +134,8 @@ fn declared(facts: &Facts, topic: Topic, kinds: &[FindingKind], codes: &[&str], 
 
 fn extensions(list: &Checklist, facts: &Facts) -> Line {
     let database = list.provision.declaration().databases().first();
-    let declared = database.map(|database| database.extensions()).unwrap_or_default().iter().map(|e| e.name());
+    let declared =
+        database.map(|database| database.extensions()).unwrap_or_default().iter().map(|e| e.name());
     let wanted: Vec<&str> = declared.chain(list.extensions.iter().map(String::as_str)).collect();
     let missing = wanted.iter().filter(|name| !facts.extensions.iter().any(|there| there == *name));
     let wrong = missing.map(|name| format!("{name} is missing: CREATE EXTENSION \"{name}\"")).collect();
@@ -158,7 +163,9 @@ fn order(list: &Checklist, facts: &Facts) -> Line {
         }
     }
     let seen = format!("{} migrations, each behind what it requires", places.len());
-    if places.is_empty() { wrong.push("no migration is applied".to_owned()) }
+    if places.is_empty() {
+        wrong.push("no migration is applied".to_owned())
+    }
     line(Topic::Order, wrong, seen)
 }
 
@@ -171,7 +178,12 @@ fn row_security(list: &Checklist, facts: &Facts) -> Line {
     let tried = match &list.probes {
         Some(probes) => {
             wrong.extend(probes.surprises().map(|result| {
-                format!("not as expected: {} tries `{}`: {:?}", result.role(), result.attempt(), result.outcome())
+                format!(
+                    "not as expected: {} tries `{}`: {:?}",
+                    result.role(),
+                    result.attempt(),
+                    result.outcome()
+                )
             }));
             format!("{} attempts as expected", probes.results().len())
         }
@@ -200,7 +212,11 @@ fn tracker(facts: &Facts) -> Line {
         wrong.push("it is not what the program has: look at the status, and migrate".to_owned());
     }
     let environment = status.environment().unwrap_or("not recorded");
-    line(Topic::Tracker, wrong, format!("{applied} migrations, equal to the program's; environment {environment}"))
+    line(
+        Topic::Tracker,
+        wrong,
+        format!("{applied} migrations, equal to the program's; environment {environment}"),
+    )
 }
 
 fn rules_left(facts: &Facts) -> Line {
@@ -247,7 +263,9 @@ fn files(facts: &Facts) -> Line {
 fn replica(list: &Checklist, facts: &Facts) -> Line {
     match (list.replica, facts.replicas) {
         (false, _) => with(Topic::Replica, Verdict::Unneeded, "not declared"),
-        (true, None) => with(Topic::Replica, Verdict::Unseen, "this login may not see it: look as a superuser"),
+        (true, None) => {
+            with(Topic::Replica, Verdict::Unseen, "this login may not see it: look as a superuser")
+        }
         (true, Some(0)) => with(Topic::Replica, Verdict::Unmet, "none follows this server"),
         (true, Some(count)) => with(Topic::Replica, Verdict::Met, format!("{count} streaming")),
     }
