@@ -4,11 +4,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From the bottom to the top; a module may import from those of a lower rank, and from its own parts.
-const RANKS: [&[&str]; 16] = [
+const RANKS: [&[&str]; 18] = [
     &["sql", "policy", "report", "history", "stale", "build", "server", "finding", "code", "backfill"],
     &["event"],
     &["plan"],
     &["status"],
+    &["graph"],
     &["client"],
     &["connect", "adopt"],
     &["tracker"],
@@ -19,6 +20,7 @@ const RANKS: [&[&str]; 16] = [
     &["provision"],
     &["backup"],
     &["checklist"],
+    &["doctor"],
     &["embed"],
     &["testing"],
 ];

@@ -45,6 +45,8 @@ use settings::Settings;
 
 pub(crate) use amend::amend;
 pub(crate) use backfill::{backfills, want};
+#[cfg(feature = "provision")]
+pub(crate) use blockers::{QUERY as BLOCKERS, concerns, read as read_blocker};
 pub(crate) use offline::to_sql;
 pub(crate) use rollback::{Undoing, rollback};
 pub(crate) use settings::Limits;

@@ -36,11 +36,14 @@ pub mod client;
 mod code;
 #[cfg(feature = "tokio-postgres")]
 pub mod connect;
+#[cfg(feature = "provision")]
+pub mod doctor;
 mod embed;
 mod engine;
 mod error;
 mod event;
 mod finding;
+pub mod graph;
 mod history;
 mod lock;
 mod migrator;

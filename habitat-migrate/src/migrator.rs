@@ -214,6 +214,24 @@ impl Migrator {
         self
     }
 
+    /// The schema of the tracker.
+    #[cfg(feature = "provision")]
+    pub(crate) fn schema_name(&self) -> &str {
+        &self.schema
+    }
+
+    /// What the caller says that the database is for.
+    #[cfg(feature = "provision")]
+    pub(crate) fn environment_name(&self) -> Option<&str> {
+        self.environment.as_deref()
+    }
+
+    /// Whether scripts get a `statement_timeout` of the migrator's.
+    #[cfg(feature = "provision")]
+    pub(crate) fn has_statement_timeout(&self) -> bool {
+        self.limits.statement_timeout.is_some()
+    }
+
     fn wish(&self) -> Wish<'_> {
         Wish {
             policy: self.policy,

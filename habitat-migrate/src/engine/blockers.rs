@@ -6,7 +6,7 @@ use crate::client::Row;
 use crate::event::{Blocker, Holder};
 
 /// Asks for the sessions that hold locks on tables and their indexes, those with the oldest transactions first.
-pub(super) const QUERY: &str = "SELECT 'blocker' AS \"habitat-migrate\", l.pid, a.application_name, pg_catalog.host(a.client_addr), \
+pub(crate) const QUERY: &str = "SELECT 'blocker' AS \"habitat-migrate\", l.pid, a.application_name, pg_catalog.host(a.client_addr), \
     (EXTRACT(epoch FROM pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) a.xact_start) OPERATOR(pg_catalog.*) 1000000)::pg_catalog.int8, \
     a.state, n.nspname, c.relname, l.mode \
     FROM pg_catalog.pg_locks AS l JOIN pg_catalog.pg_class AS c ON c.oid OPERATOR(pg_catalog.=) l.relation \
@@ -20,7 +20,7 @@ pub(super) const QUERY: &str = "SELECT 'blocker' AS \"habitat-migrate\", l.pid, 
     ORDER BY a.xact_start, l.pid, c.relname LIMIT 1000;\n";
 
 /// Reads a row of [`QUERY`].
-pub(super) fn read(row: &Row) -> Option<Blocker> {
+pub(crate) fn read(row: &Row) -> Option<Blocker> {
     let filled = |column| row.value(column).filter(|text| !text.is_empty()).map(str::to_owned);
     let session = Holder {
         pid: row.number(1)?,
@@ -33,7 +33,7 @@ pub(super) fn read(row: &Row) -> Option<Blocker> {
 }
 
 /// Whether a script names the table that is locked: the server does not say for which lock it waited in vain.
-pub(super) fn concerns(blocker: &Blocker, script: &str) -> bool {
+pub(crate) fn concerns(blocker: &Blocker, script: &str) -> bool {
     let name = blocker.relation.split_once('.').map_or("", |(_, name)| name).to_lowercase();
     let is_part = |c: char| c.is_alphanumeric() || c == '_' || c == '$';
     let script = script.to_lowercase();
