@@ -8,12 +8,15 @@ mod settings;
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+
 use crate::backup::Backups;
 use crate::checklist;
 use crate::client::Client;
 use crate::error::Result;
 use crate::migrator::Migrator;
 use crate::provision::Rules;
+pub(crate) use facts::ask;
 
 /// What a database is examined for.
 #[derive(Clone, Debug)]
@@ -42,6 +45,10 @@ impl Examination {
     pub fn backups(mut self, backups: Backups, age: Duration) -> Self {
         self.backups = Some((backups, age));
         self
+    }
+
+    pub(crate) fn migrator(&self) -> &Migrator {
+        &self.migrator
     }
 
     /// From when on a transaction is a long one. Default: one minute.
@@ -223,8 +230,21 @@ pub fn examine<'a, C: Client>(
     client: &'a mut C,
     examination: &'a Examination,
 ) -> C::Outcome<'a, Result<Diagnosis>> {
-    C::complete(Box::pin(async move {
-        let facts = facts::gather(client, examination).await?;
-        Ok(judge::judge(examination, &facts))
-    }))
+    C::complete(Box::pin(async move { Ok(look(client, examination).await?.diagnosis) }))
+}
+
+/// A diagnosis with what it is of.
+pub(crate) struct Seen {
+    pub(crate) database: String,
+    pub(crate) server: String,
+    pub(crate) at: DateTime<Utc>,
+    pub(crate) diagnosis: Diagnosis,
+}
+
+/// [`examine`], within the work of another verb.
+pub(crate) async fn look<C: Client>(client: &mut C, examination: &Examination) -> Result<Seen> {
+    let facts = facts::gather(client, examination).await?;
+    let diagnosis = judge::judge(examination, &facts);
+    let server = format!("PostgreSQL {}", facts.version);
+    Ok(Seen { database: facts.database, server, at: facts.now, diagnosis })
 }

@@ -13,6 +13,9 @@ mod path;
 mod svg;
 mod text;
 
+#[cfg(feature = "provision")]
+pub(crate) use path::escaped;
+
 /// What is required by what, to look at: as SVG, as Mermaid, as DOT and, by `{}`, at a terminal.
 ///
 /// ```

@@ -47,6 +47,8 @@ pub mod graph;
 mod history;
 mod lock;
 mod migrator;
+#[cfg(feature = "provision")]
+pub mod page;
 mod plan;
 pub mod policy;
 #[cfg(feature = "provision")]

@@ -20,15 +20,19 @@ fn a_login_without_rights_is_told_what_to_grant() {
     let mut admin = database.connect().expect("a connection");
     admin
         .batch_execute(&format!(
-            "CREATE ROLE \"{reader}\" LOGIN; GRANT SELECT ON schema_migrations TO \"{reader}\""
+            "CREATE ROLE \"{reader}\" LOGIN; GRANT SELECT ON schema_migrations, schema_migrations_environment TO \"{reader}\""
         ))
         .unwrap();
     let mut client = connect(&database, &reader);
     let diagnosis = examined(&mut client, &Examination::new(migrator()));
-    let line = bad(&diagnosis, Topic::Rights, Level::Problem, "may not do all");
-    let grants = line.advice().expect("grants").split_once("run\n").expect("statements").1.to_owned();
     bad(&diagnosis, Topic::Migrations, Level::Unseen, "may not read the tracker's log");
-    admin.batch_execute(&grants).expect("statements that can be run");
+    // What it says can be run; a backfill's needs come behind those of every run.
+    for _ in 0..2 {
+        let diagnosis = examined(&mut client, &Examination::new(migrator()));
+        let line = bad(&diagnosis, Topic::Rights, Level::Problem, "may not do all");
+        let grants = line.advice().expect("grants").split_once("run\n").expect("statements").1.to_owned();
+        admin.batch_execute(&grants).expect("statements that can be run");
+    }
     let diagnosis = examined(&mut client, &Examination::new(migrator()));
     assert!(diagnosis.about(Topic::Rights).all(|line| line.level() == Level::Good), "{diagnosis}");
 }
@@ -231,12 +235,7 @@ fn settings_that_bite_are_told_with_where_they_come_from() {
     bad(&diagnosis, Topic::Settings, Level::Note, "idle_in_transaction_session_timeout is 1min");
     bad(&diagnosis, Topic::Settings, Level::Note, "lock_timeout is 3s");
     bad(&diagnosis, Topic::Settings, Level::Note, "search_path is elsewhere");
-    bad(
-        &diagnosis,
-        Topic::Settings,
-        Level::Note,
-        "role is pg_read_all_data (from the role in this database)",
-    );
+    bad(&diagnosis, Topic::Settings, Level::Note, "role is pg_read_all_data (from this session)");
     let line = bad(&diagnosis, Topic::Settings, Level::Warning, "synchronous_commit is off");
     admin
         .batch_execute(line.advice().unwrap().strip_prefix("run ").unwrap())
@@ -305,8 +304,13 @@ fn a_session_that_takes_no_writes_is_told() {
 
 #[test]
 fn a_standby_is_told() {
-    let standby =
-        Server::builder().setting("hot_standby", "on").file("standby.signal", "").start().expect("a standby");
+    let standby = Server::builder()
+        .setting("hot_standby", "on")
+        .setting("wal_level", "replica")
+        .setting("max_wal_senders", "10")
+        .file("standby.signal", "")
+        .start()
+        .expect("a standby");
     let mut client = standby.config().connect(NoTls).unwrap();
     let diagnosis = examined(&mut client, &Examination::new(migrator()));
     bad(&diagnosis, Topic::Standing, Level::Problem, "a standby");

@@ -58,7 +58,8 @@ fn bad(diagnosis: &Diagnosis, topic: Topic, level: Level, part: &str) -> Line {
 /// A folder with a backup that is this old.
 fn backups(database: &str, age: chrono::TimeDelta) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
-    let at = (chrono::Utc::now() - age).format("%Y-%m-%dT%H-%M-%S%.3fZ");
+    let at = (chrono::DateTime::<chrono::Utc>::from(std::time::SystemTime::now()) - age)
+        .format("%Y-%m-%dT%H-%M-%S%.3fZ");
     std::fs::write(folder.path().join(format!("{database}_{at}.dump")), "PGDMP").expect("a file");
     folder
 }

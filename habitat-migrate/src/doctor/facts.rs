@@ -125,7 +125,7 @@ fn is_final(kind: ErrorKind) -> bool {
     )
 }
 
-pub(super) async fn ask<C: Client>(client: &mut C, sql: &str) -> Result<Reply> {
+pub(crate) async fn ask<C: Client>(client: &mut C, sql: &str) -> Result<Reply> {
     client.run(sql).await.map_err(|failure| {
         let cause = match failure {
             Failure::Lost(words) => Cause::ConnectionLost { words, under_way: Vec::new() },
@@ -184,14 +184,13 @@ fn about_tracker(tracker: &Tracker) -> String {
 }
 
 /// The settings that can bite; see `judge`.
-pub(super) const SETTINGS: [&str; 11] = [
+pub(super) const SETTINGS: [&str; 10] = [
     "statement_timeout",
     "transaction_timeout",
     "idle_in_transaction_session_timeout",
     "idle_session_timeout",
     "lock_timeout",
     "search_path",
-    "role",
     "synchronous_commit",
     "fsync",
     "full_page_writes",
@@ -217,5 +216,6 @@ SELECT 'comment' AS \"habitat-migrate\", pg_catalog.substr(line, 30)
   FROM pg_catalog.pg_database AS d
  CROSS JOIN LATERAL pg_catalog.regexp_split_to_table(pg_catalog.shobj_description(d.oid, 'pg_database'), E'\\n') AS line
  WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database() AND line OPERATOR(pg_catalog.~~) 'habitat-migrate, environment: %';
+SELECT 'setting' AS \"habitat-migrate\", 'role', pg_catalog.current_setting('role'), pg_catalog.current_setting('role'), 'session';
 SELECT 'setting' AS \"habitat-migrate\", s.name, s.setting, pg_catalog.current_setting(s.name), s.source
   FROM pg_catalog.pg_settings AS s WHERE s.setting IS NOT NULL ";

@@ -12,7 +12,7 @@ const INDENT: usize = 20;
 impl Diagnosis {
     /// The page in lines of so many columns, for a terminal that has more or less than 80.
     pub fn to_text(&self, width: usize) -> String {
-        let mut page = format!("{}\n\n", self.head);
+        let mut page = format!("{}\n\n", wrapped(&self.head, width).join("\n"));
         let mut before = None;
         for line in &self.lines {
             // A topic is named once, above all that was found about it.

@@ -151,7 +151,7 @@ fn node_box(node: &Node, (x, y): (f32, f32), width: f32, svg: &mut String) {
 }
 
 /// What the marks mean, and how many there are of each; nothing where no database was asked.
-fn legend(graph: &Graph) -> Vec<(Mark, String)> {
+pub(super) fn legend(graph: &Graph) -> Vec<(Mark, String)> {
     let mut legend: Vec<(Mark, usize)> = Vec::new();
     for node in graph.nodes.iter().filter(|node| node.mark != Mark::Plain) {
         match legend.iter_mut().find(|(mark, _)| *mark == node.mark) {

@@ -5,7 +5,8 @@ use std::fmt::{self, Display, Formatter};
 
 use super::lanes::{columns, fitted};
 use super::notation::told;
-use super::{Detail, Graph, Node};
+use super::svg::legend;
+use super::{Detail, Graph, Mark, Node};
 
 /// What a terminal has at the least.
 const COLUMNS: usize = 80;
@@ -66,7 +67,7 @@ fn migrations(graph: &Graph, width: usize) -> String {
         node.requires.iter().for_each(|&other| last[graph.nodes[other].lane] = place);
     }
     let wide = |node: &Node| columns(&node.id.to_string());
-    let needs = |node: &&Node| !node.requires.is_empty() || !node.mark.word().is_empty();
+    let needs = |node: &&Node| !node.requires.is_empty();
     let name = graph.nodes.iter().filter(needs).map(wide).max().unwrap_or_default().min(width / 2);
     for (place, node) in graph.nodes.iter().enumerate() {
         let rail = match rails {
@@ -74,8 +75,8 @@ fn migrations(graph: &Graph, width: usize) -> String {
             _ => rail_row(graph, node, rails, |lane| last[lane] > place) + " ",
         };
         let mut told = padded(&node.id.to_string(), name);
-        if graph.has_status() {
-            told += &format!("  {:<10}", node.mark.word());
+        if let Mark::Trouble(word) | Mark::Aside(word) = node.mark {
+            told = format!("{}  {word}", told.trim_end());
         }
         if !node.requires.is_empty() {
             let from: Vec<String> = node.requires.iter().map(|&other| short(&graph.nodes[other])).collect();
@@ -84,6 +85,11 @@ fn migrations(graph: &Graph, width: usize) -> String {
         let room = width.max(40).saturating_sub(columns(&rail));
         text += (rail + &fitted(told.trim_end(), room)).trim_end();
         text.push('\n');
+    }
+    let legend: Vec<String> =
+        legend(graph).iter().map(|(mark, text)| format!("{} {text}", mark.symbol())).collect();
+    if !legend.is_empty() {
+        text += &format!("\n{}\n", legend.join(", "));
     }
     text
 }
