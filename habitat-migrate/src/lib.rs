@@ -28,6 +28,8 @@
 pub mod adopt;
 mod backfill;
 pub mod build;
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod client;
 mod code;
 #[cfg(feature = "tokio-postgres")]

@@ -100,7 +100,7 @@ fn details(record: &Record, room: usize) -> String {
     text
 }
 
-fn took(time: Duration) -> String {
+pub(crate) fn took(time: Duration) -> String {
     match time.as_secs_f64() {
         0.0 => "-".to_owned(),
         seconds if seconds < 1.0 => format!("{:.1} ms", seconds * 1e3),
@@ -116,7 +116,7 @@ fn abridged(checksum: &str) -> String {
     if short.len() < checksum.len() { short + "…" } else { short }
 }
 
-fn word(stage: &Stage) -> &'static str {
+pub(crate) fn word(stage: &Stage) -> &'static str {
     match stage {
         Stage::Applied => "applied",
         Stage::Pending => "pending",
