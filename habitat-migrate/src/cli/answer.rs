@@ -26,7 +26,6 @@ pub(crate) struct Answer {
     exit: Exit,
     text: String,
     result: Value,
-    annotations: Vec<Annotation>,
 }
 
 /// A remark on a line of a file.
@@ -40,16 +39,11 @@ pub(crate) struct Annotation {
 impl Answer {
     /// An answer in both languages; the text may have colours, which are left out where nobody sees them.
     pub(crate) fn new(text: impl Into<String>, result: Value) -> Self {
-        Self { exit: Exit::Done, text: text.into(), result, annotations: Vec::new() }
+        Self { exit: Exit::Done, text: text.into(), result }
     }
 
     pub(crate) fn with_exit(mut self, exit: Exit) -> Self {
         self.exit = exit;
-        self
-    }
-
-    pub(crate) fn with_annotations(mut self, annotations: Vec<Annotation>) -> Self {
-        self.annotations = annotations;
         self
     }
 
@@ -59,10 +53,6 @@ impl Answer {
             Output::Json => {
                 let document = json!({ "format": FORMAT, "verb": verb, "exit": self.exit.code(), "result": self.result });
                 document.to_string()
-            }
-            Output::Github if !self.annotations.is_empty() => {
-                let lines: Vec<String> = self.annotations.iter().map(Annotation::line).collect();
-                lines.join("\n")
             }
             Output::Text | Output::Github => self.text,
         };

@@ -1,11 +1,8 @@
 //! What a verb has at hand: [`Context`].
 
-use std::path::PathBuf;
-
 use habitat_migrate_catalog::{Catalog, MigrationId};
 
 use super::Set;
-use super::answer::Output;
 use super::args::Options;
 use super::catalog;
 use super::config::Settings;
@@ -20,8 +17,6 @@ use crate::policy::{Changed, Missing, NewerDatabase, OutOfOrder};
 /// The settings, the migrations, the database, and whoever gave the command.
 pub(crate) struct Context {
     pub(crate) settings: Settings,
-    pub(crate) output: Output,
-    pub(crate) folder: PathBuf,
     variables: Variables,
     set: Set,
     quiet: bool,
@@ -40,8 +35,6 @@ impl Context {
         let settings = Settings::read(&options.flags, &variables, &folder)?;
         Ok(Self {
             settings,
-            output: options.output,
-            folder,
             variables,
             set,
             quiet: options.quiet,
