@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From the bottom to the top; a module may import from those of a lower rank, and from its own parts.
-const RANKS: [&[&str]; 19] = [
+const RANKS: [&[&str]; 20] = [
     &["sql", "policy", "report", "history", "stale", "build", "server", "finding", "code", "backfill"],
     &["event"],
     &["plan"],
@@ -24,6 +24,7 @@ const RANKS: [&[&str]; 19] = [
     &["page"],
     &["embed"],
     &["testing"],
+    &["cli"],
 ];
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use habitat_migrate_catalog::{Catalog, MigrationId};
 
-use crate::status::{Entry, Stage, Status};
+use crate::status::{Entry, Stage, Status, took, word};
 
 mod contexts;
 mod lanes;
@@ -229,10 +229,8 @@ impl Mark {
         match stage {
             Stage::Applied => Self::Applied,
             Stage::Pending | Stage::StandsIn | Stage::RunsAgain { .. } => Self::Pending,
-            Stage::Replaced | Stage::Elsewhere | Stage::Foreign | Stage::Newer(_) => {
-                Self::Aside(stage.word())
-            }
-            _ => Self::Trouble(stage.word()),
+            Stage::Replaced | Stage::Elsewhere | Stage::Foreign | Stage::Newer(_) => Self::Aside(word(stage)),
+            _ => Self::Trouble(word(stage)),
         }
     }
 
@@ -270,5 +268,5 @@ impl Mark {
 
 fn when(record: &crate::history::Record) -> String {
     let at = record.deployed_at().format("%Y-%m-%d %H:%M");
-    format!("{at} · {}", crate::status::took(record.execution_time()))
+    format!("{at} · {}", took(record.execution_time()))
 }

@@ -32,6 +32,8 @@ pub mod backup;
 pub mod build;
 #[cfg(feature = "provision")]
 pub mod checklist;
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod client;
 mod code;
 #[cfg(feature = "tokio-postgres")]

@@ -11,9 +11,8 @@ mod drift;
 mod table;
 
 pub use drift::Drift;
-pub(crate) use table::took;
-
 pub(crate) use drift::{Audit, Log, Logged, Place};
+pub(crate) use table::{took, word};
 
 /// Where a database stands, migration by migration, and whether its tracker is what the log of it says.
 ///

@@ -52,7 +52,8 @@ fn what_a_database_has_is_told_from_what_is_pending() {
     let (catalog, status) = halfway();
     let graph = Graph::of(&catalog).with_status(&status);
     let text = graph.to_string();
-    for line in ["│  ✓  │   people:06_people_policies", "○──┤  │   treasury:02_treasury_migrations"] {
+    for line in ["│  ✓  │   people:06_people_policies", "○──┤  │   treasury:02_treasury_migrations"]
+    {
         assert!(text.contains(line), "{text}");
     }
     assert!(text.ends_with("○ 4 pending, ✓ 2 applied, · 1 elsewhere\n"), "{text}");

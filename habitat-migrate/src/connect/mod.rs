@@ -20,8 +20,8 @@
 //! | `keepalives_idle`, `_interval`, `_count` | 30 s, 10 s, 3 | a server that is gone is noticed in a minute, not in two hours |
 //! | `tcp_user_timeout` | 60 s (in milliseconds, Linux only) | the same, while something is being sent |
 //!
-//! Environment variables (`PGHOST`, `PGPASSWORD`) and files (`passfile`, `service`) are not read. An unknown
-//! parameter is an error. In a URI no raw `@` may stand behind the host's: it would be half a password.
+//! Environment variables (`PGHOST`, `PGPASSWORD`) and files (`passfile`, `service`) are read by
+//! [`Connector::from_environment`] alone. An unknown parameter is an error. In a URI no raw `@` may stand behind the host's: it would be half a password.
 //!
 //! # TLS
 //!
@@ -53,6 +53,7 @@ mod error;
 mod failure;
 mod params;
 mod settings;
+mod surroundings;
 #[cfg(test)]
 mod tests;
 #[cfg(feature = "tls")]
@@ -110,6 +111,30 @@ impl Connector {
     /// itself; [`Tls`](ConnectErrorKind::Tls) if it asks for TLS and the feature `tls` is off.
     pub fn new(connection_string: &str) -> Result<Connector, ConnectError> {
         Ok(Connector { settings: Settings::parse(connection_string)?, deadline: DEADLINE })
+    }
+
+    /// Reads a connection string, and fills in what it does not say as libpq's programs do: from `pg_service.conf`, from `PG*`
+    /// variables, and the password from `.pgpass`. `variable` gives the value of a variable.
+    ///
+    /// ```
+    /// use habitat_migrate::connect::Connector;
+    ///
+    /// let variable = |name: &str| (name == "PGHOST").then(|| "db.internal".to_owned());
+    /// let connector = Connector::from_environment(Some("user=app dbname=shop"), variable)?;
+    /// assert_eq!(connector.target(), "app@db.internal:5432/shop");
+    /// # Ok::<(), habitat_migrate::connect::ConnectError>(())
+    /// ```
+    /// For a program of its own, `variable` is `|name| std::env::var(name).ok()`.
+    ///
+    /// # Errors
+    ///
+    /// As with [`Connector::new`]; and where neither the string nor a variable names a database, or a service is not found.
+    pub fn from_environment(
+        connection_string: Option<&str>,
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<Connector, ConnectError> {
+        let params = surroundings::complete(connection_string, &variable)?;
+        Ok(Connector { settings: Settings::of(&params)?, deadline: DEADLINE })
     }
 
     /// How long to try again before giving up; 30 seconds if not set.

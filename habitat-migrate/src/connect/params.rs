@@ -14,14 +14,25 @@ pub(super) struct Params {
     values: BTreeMap<String, String>,
     /// Bytes, because a percent-encoded password need not be UTF-8.
     password: Option<Vec<u8>>,
+    /// Whether `service`, `servicefile` and `passfile` are read, and what they say.
+    files: Option<BTreeMap<String, String>>,
 }
 
 impl Params {
     /// Reads either spelling.
     pub(super) fn parse(text: &str) -> Result<Params, ConnectError> {
+        Params::default().read(text)
+    }
+
+    /// Reads either spelling, for somebody who reads the files that it may name, too.
+    pub(super) fn parse_with_files(text: &str) -> Result<Params, ConnectError> {
+        Params { files: Some(BTreeMap::new()), ..Params::default() }.read(text)
+    }
+
+    fn read(self, text: &str) -> Result<Params, ConnectError> {
         // A string that was read from a file or a mounted secret often ends in a newline.
         let text = text.trim_ascii();
-        let mut params = Params::default();
+        let mut params = self;
         match SCHEMES.iter().find_map(|scheme| text.strip_prefix(scheme)) {
             Some(rest) => params.read_uri(rest)?,
             None => params.read_pairs(text)?,
@@ -40,6 +51,24 @@ impl Params {
     /// The password, if one was given.
     pub(super) fn password(&self) -> Option<&[u8]> {
         self.password.as_deref()
+    }
+
+    /// The value of `service`, `servicefile` or `passfile`.
+    pub(super) fn file(&self, key: &str) -> Option<&str> {
+        self.files.as_ref()?.get(key).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// The value of any key, as far as it can be shown.
+    pub(super) fn given(&self, key: &str) -> Option<&str> {
+        match key {
+            "password" => self.password.as_ref().map(|_| ""),
+            key => self.values.get(key).map(String::as_str),
+        }
+    }
+
+    /// Gives a key a value from elsewhere.
+    pub(super) fn fill(&mut self, key: &str, value: String) -> Result<(), ConnectError> {
+        self.put_named(key, value.into_bytes(), false)
     }
 
     fn read_uri(&mut self, rest: &str) -> Result<(), ConnectError> {
@@ -149,6 +178,10 @@ impl Params {
     fn put_named(&mut self, key: &str, value: Vec<u8>, behind_password: bool) -> Result<(), ConnectError> {
         if KNOWN.contains(&key) {
             return self.put(key, value);
+        }
+        if let (Some(files), "service" | "servicefile" | "passfile") = (&mut self.files, key) {
+            files.insert(key.to_owned(), text(value, key)?);
+            return Ok(());
         }
         if UNSUPPORTED.contains(&key) {
             return Err(ConnectError::invalid(format!("the parameter `{key}` is not supported yet")));

@@ -56,11 +56,14 @@ pub(super) enum SslMode {
 
 impl Settings {
     pub(super) fn parse(text: &str) -> Result<Settings, ConnectError> {
-        let params = Params::parse(text)?;
-        let endpoints = endpoints(&params)?;
-        let mode = ssl_mode(&params, &endpoints)?;
+        Settings::of(&Params::parse(text)?)
+    }
+
+    pub(super) fn of(params: &Params) -> Result<Settings, ConnectError> {
+        let endpoints = endpoints(params)?;
+        let mode = ssl_mode(params, &endpoints)?;
         Ok(Settings {
-            base: base(&params, mode)?,
+            base: base(params, mode)?,
             mode,
             order: match params.get("load_balance_hosts") {
                 None | Some("disable") => LoadBalanceHosts::Disable,
@@ -69,7 +72,7 @@ impl Settings {
             },
             endpoints,
             #[cfg(feature = "tls")]
-            tls: TlsFiles::read_from(&params)?,
+            tls: TlsFiles::read_from(params)?,
         })
     }
 

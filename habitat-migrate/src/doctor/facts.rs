@@ -83,7 +83,11 @@ pub(super) async fn gather<C: Client>(client: &mut C, examination: &Examination)
     let rights = rights.first("rights").map(Rights::read);
     let pending = sessions::pending(migrator.catalog(), status.as_ref().ok());
     let sessions = sessions::read(client, &tracker, examination.long, &pending).await?;
-    let rules = audit_rules_of(client, &examination.rules).await.map_err(|error| error.to_string());
+    let rules =
+        audit_rules_of(client, &examination.rules).await.map_err(|error| match error.server_error() {
+            Some(said) => format!("{error}: {said}"),
+            None => error.to_string(),
+        });
     let server = reply.first("server").ok_or_else(|| silent(&tracker))?;
     let key = client.backend_key();
     let pooled = match key {

@@ -8,7 +8,7 @@ use super::settings::settings;
 use super::{Diagnosis, Examination, Level, Line, Topic};
 use crate::provision::Repair;
 use crate::sql::{Ident, Literal};
-use crate::status::{LogAccess, Stage};
+use crate::status::{LogAccess, Stage, word};
 use crate::tracker::FORMAT;
 
 pub(super) fn judge(examination: &Examination, facts: &Facts) -> Diagnosis {
@@ -209,7 +209,7 @@ fn migrations(facts: &Facts) -> Vec<Line> {
             _ => continue,
         };
         let level = if *entry.stage() == Stage::HalfDone { Level::Warning } else { Level::Problem };
-        lines.push(line(level, format!("{} is {}", entry.id(), entry.stage().word())).next(next));
+        lines.push(line(level, format!("{} is {}", entry.id(), word(entry.stage()))).next(next));
     }
     for drift in status.drift() {
         lines.push(line(Level::Problem, format!("drift: {drift}")).next(drift.advice()));

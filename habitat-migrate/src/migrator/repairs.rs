@@ -5,9 +5,9 @@ use habitat_migrate_catalog::MigrationId;
 use super::Migrator;
 use crate::client::Client;
 use crate::engine;
-use crate::error::Result;
+use crate::error::{Cause, Error, Result};
 use crate::history::History;
-use crate::plan::{self, Repair};
+use crate::plan::{self, Refusal, Repair};
 use crate::report::Report;
 
 impl Migrator {
@@ -66,6 +66,30 @@ impl Migrator {
         why: &'a str,
     ) -> C::Outcome<'a, Result<Report>> {
         C::complete(Box::pin(self.repair(client, Repair::Accept(migration), why)))
+    }
+
+    /// Records what kind of database this is, as [`Migrator::environment`] says, and nothing else. The tracker is created where there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) where another environment is recorded,
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) where none is said, and those of [`Migrator::history`].
+    pub fn record_environment<'a, C: Client>(&'a self, client: &'a mut C) -> C::Outcome<'a, Result<()>> {
+        C::complete(Box::pin(async move {
+            let goal = self.goal()?;
+            let Some(said) = self.environment.as_deref() else {
+                let what = "there is no environment to record: say it by `Migrator::environment`".to_owned();
+                return Err(Error::new(Cause::Invalid(what), Report::default()));
+            };
+            let decide = |_: &_, history: &History| match history.environment() {
+                Some(recorded) if recorded != said => {
+                    let (recorded, said) = (recorded.to_owned(), said.to_owned());
+                    Err(Refusal::Environment { recorded, said }.into())
+                }
+                _ => Ok(Vec::new()),
+            };
+            engine::amend(&goal, client, &decide).await.map(drop)
+        }))
     }
 
     async fn repair<C: Client>(&self, client: &mut C, repair: Repair<'_>, why: &str) -> Result<Report> {

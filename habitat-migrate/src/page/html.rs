@@ -7,7 +7,7 @@ use super::Page;
 use super::tables::Table;
 use crate::doctor::{Level, Line};
 use crate::graph::escaped;
-use crate::status::{Entry, Stage, took};
+use crate::status::{Entry, Stage, took, word};
 
 pub(super) fn page(page: &Page) -> String {
     let title = format!("Migrations of {}", page.database);
@@ -134,7 +134,7 @@ fn history(page: &Page, html: &mut String) {
         };
         let stage = match entry.stage() {
             Stage::Applied => String::new(),
-            stage => format!(" <em>{}</em>", stage.word()),
+            stage => format!(" <em>{}</em>", word(stage)),
         };
         let _ = writeln!(
             html,
@@ -173,7 +173,7 @@ fn pending(page: &Page, html: &mut String) {
             html,
             "<li class=\"pending\"><time></time><div><code>{}</code> <em>{}</em><p>{}</p></div></li>",
             escaped(&entry.id().to_string()),
-            entry.stage().word(),
+            word(entry.stage()),
             escaped(entry.description()),
         );
     }
@@ -200,7 +200,7 @@ fn tables(tables: &[Table], html: &mut String) {
             html.push_str(if schema.is_some() { "</tbody>\n</table>\n" } else { "" });
             let _ = writeln!(
                 html,
-                "<h3>{}</h3>\n<table class=\"tables\">\n<thead><tr><th>Table</th><th>Owner</th><th>Rows</th><th>Row-level security</th></tr></thead>\n<tbody>",
+                "<h3>{}</h3>\n<table class=\"tables\">\n<thead><tr><th>Table</th><th>Owner</th><th class=\"number\">Rows</th><th>Row-level security</th></tr></thead>\n<tbody>",
                 escaped(&table.schema)
             );
             schema = Some(&table.schema);

@@ -35,6 +35,8 @@ mod step;
 mod toml;
 mod verbs;
 
+#[cfg(feature = "cli")]
+pub(crate) use self::toml::reader;
 pub use self::toml::{DeclarationError, Template};
 pub use access::{AccessError, AccessErrorKind};
 pub use cluster::Cluster;

@@ -32,7 +32,7 @@ impl Status {
     fn write_summary(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let mut counts: Vec<(&str, usize)> = Vec::new();
         for entry in &self.entries {
-            let word = entry.stage.word();
+            let word = word(&entry.stage);
             match counts.iter_mut().find(|(other, _)| *other == word) {
                 Some((_, count)) => *count += 1,
                 None => counts.push((word, 1)),
@@ -67,7 +67,7 @@ impl Status {
 
 fn write_entry(entry: &Entry, name: usize, f: &mut Formatter<'_>) -> fmt::Result {
     let id = entry.id.to_string();
-    write!(f, "{:<width$}", entry.stage.word(), width = INDENT)?;
+    write!(f, "{:<width$}", word(&entry.stage), width = INDENT)?;
     match &entry.record {
         None => writeln!(f, "{id}")?,
         Some(record) if id.chars().count() > NAME => {
@@ -100,7 +100,6 @@ fn details(record: &Record, room: usize) -> String {
     text
 }
 
-/// How long something took, in the unit that reads well; `-` where nobody knows.
 pub(crate) fn took(time: Duration) -> String {
     match time.as_secs_f64() {
         0.0 => "-".to_owned(),
@@ -117,28 +116,25 @@ fn abridged(checksum: &str) -> String {
     if short.len() < checksum.len() { short + "…" } else { short }
 }
 
-impl Stage {
-    /// The word for it in a table.
-    pub(crate) fn word(&self) -> &'static str {
-        match self {
-            Self::Applied => "applied",
-            Self::Pending => "pending",
-            Self::Changed { .. } => "changed",
-            Self::RunsAgain { .. } => "runs again",
-            Self::StandsIn => "stands in",
-            Self::Missing => "missing",
-            Self::Newer(_) => "newer",
-            Self::HalfDone => "half done",
-            Self::Interrupted => "interrupted",
-            Self::Replaced => "replaced",
-            Self::Elsewhere => "elsewhere",
-            Self::Foreign => "foreign",
-        }
+pub(crate) fn word(stage: &Stage) -> &'static str {
+    match stage {
+        Stage::Applied => "applied",
+        Stage::Pending => "pending",
+        Stage::Changed { .. } => "changed",
+        Stage::RunsAgain { .. } => "runs again",
+        Stage::StandsIn => "stands in",
+        Stage::Missing => "missing",
+        Stage::Newer(_) => "newer",
+        Stage::HalfDone => "half done",
+        Stage::Interrupted => "interrupted",
+        Stage::Replaced => "replaced",
+        Stage::Elsewhere => "elsewhere",
+        Stage::Foreign => "foreign",
     }
 }
 
 /// Writes a sentence in lines that fit; the second and later ones stand in.
-pub(crate) fn wrap(f: &mut impl fmt::Write, indent: usize, text: &str) -> fmt::Result {
+fn wrap(f: &mut Formatter<'_>, indent: usize, text: &str) -> fmt::Result {
     let mut line = " ".repeat(indent);
     let mut empty = true;
     for word in text.split(' ') {

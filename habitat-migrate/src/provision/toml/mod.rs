@@ -10,7 +10,7 @@ use super::declaration::{Declaration, Environment, Kind};
 
 mod database;
 mod grant;
-mod reader;
+pub(crate) mod reader;
 mod role;
 mod scope;
 #[cfg(test)]

@@ -9,18 +9,18 @@ use toml::de::{DeTable, DeValue};
 use crate::sql::check_name;
 
 /// The text that is read, and what is wrong with it so far.
-pub(super) struct Reader<'t> {
-    pub(super) file: &'t str,
-    pub(super) text: &'t str,
-    pub(super) problems: Vec<Problem>,
+pub(crate) struct Reader<'t> {
+    pub(crate) file: &'t str,
+    pub(crate) text: &'t str,
+    pub(crate) problems: Vec<Problem>,
 }
 
 /// A value of the document.
-pub(super) type Node<'t> = Spanned<DeValue<'t>>;
+pub(crate) type Node<'t> = Spanned<DeValue<'t>>;
 
 /// The variables that a part of the document sees, with their values.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Scope(pub(super) Vec<(String, String)>);
+pub(crate) struct Scope(pub(crate) Vec<(String, String)>);
 
 impl Scope {
     fn value(&self, name: &str) -> Option<&str> {
@@ -29,7 +29,7 @@ impl Scope {
 }
 
 impl<'t> Reader<'t> {
-    pub(super) fn problem(
+    pub(crate) fn problem(
         &mut self,
         span: Range<usize>,
         message: impl Into<String>,
@@ -40,7 +40,7 @@ impl<'t> Reader<'t> {
     }
 
     /// The table that a value is; its keys are checked against those that it may have.
-    pub(super) fn table<'d>(
+    pub(crate) fn table<'d>(
         &mut self,
         node: &'d Node<'t>,
         what: &str,
@@ -55,7 +55,7 @@ impl<'t> Reader<'t> {
     }
 
     /// Takes note of keys that nobody knows.
-    pub(super) fn keys(&mut self, table: &DeTable<'t>, what: &str, keys: &[&str]) {
+    pub(crate) fn keys(&mut self, table: &DeTable<'t>, what: &str, keys: &[&str]) {
         for key in table.keys() {
             let name = key.get_ref().as_ref();
             if keys.contains(&name) {
@@ -70,7 +70,7 @@ impl<'t> Reader<'t> {
     }
 
     /// A text, as it stands.
-    pub(super) fn text<'d>(&mut self, node: &'d Node<'t>, what: &str) -> Option<&'d str> {
+    pub(crate) fn text<'d>(&mut self, node: &'d Node<'t>, what: &str) -> Option<&'d str> {
         match node.get_ref() {
             DeValue::String(text) => Some(text.as_ref()),
             _ => {
@@ -81,7 +81,7 @@ impl<'t> Reader<'t> {
     }
 
     /// One text or a list of texts, with the place of each.
-    pub(super) fn texts<'d>(&mut self, node: &'d Node<'t>, what: &str) -> Vec<(&'d str, Range<usize>)> {
+    pub(crate) fn texts<'d>(&mut self, node: &'d Node<'t>, what: &str) -> Vec<(&'d str, Range<usize>)> {
         match node.get_ref() {
             DeValue::Array(items) => {
                 let read = |item: &'d Node<'t>| self.text(item, what).map(|text| (text, item.span()));
@@ -96,7 +96,7 @@ impl<'t> Reader<'t> {
         }
     }
 
-    pub(super) fn boolean(&mut self, node: &Node<'t>, what: &str) -> Option<bool> {
+    pub(crate) fn boolean(&mut self, node: &Node<'t>, what: &str) -> Option<bool> {
         match node.get_ref() {
             DeValue::Boolean(value) => Some(*value),
             _ => {
@@ -110,7 +110,7 @@ impl<'t> Reader<'t> {
         }
     }
 
-    pub(super) fn count(&mut self, node: &Node<'t>, what: &str) -> Option<u32> {
+    pub(crate) fn count(&mut self, node: &Node<'t>, what: &str) -> Option<u32> {
         let number = match node.get_ref() {
             DeValue::Integer(number) => u32::from_str_radix(number.as_str(), number.radix()).ok(),
             _ => None,
@@ -125,7 +125,7 @@ impl<'t> Reader<'t> {
     }
 
     /// Puts values in for `{name}`; `{{` stands for a brace.
-    pub(super) fn expand(&mut self, text: &str, span: Range<usize>, scope: &Scope) -> String {
+    pub(crate) fn expand(&mut self, text: &str, span: Range<usize>, scope: &Scope) -> String {
         let mut out = String::new();
         let mut rest = text;
         while let Some(at) = rest.find(['{', '}']) {
@@ -162,7 +162,7 @@ impl<'t> Reader<'t> {
     }
 
     /// A name with its variables' values; PostgreSQL must be able to have it.
-    pub(super) fn name(&mut self, text: &str, span: Range<usize>, scope: &Scope) -> String {
+    pub(crate) fn name(&mut self, text: &str, span: Range<usize>, scope: &Scope) -> String {
         let before = self.problems.len();
         let name = self.expand(text, span.clone(), scope);
         if let (Err(reason), true) = (check_name(&name), self.problems.len() == before) {
@@ -174,6 +174,6 @@ impl<'t> Reader<'t> {
 }
 
 /// The value of a key.
-pub(super) fn get<'d, 't>(table: &'d DeTable<'t>, key: &str) -> Option<&'d Node<'t>> {
+pub(crate) fn get<'d, 't>(table: &'d DeTable<'t>, key: &str) -> Option<&'d Node<'t>> {
     table.iter().find(|(name, _)| name.get_ref().as_ref() == key).map(|(_, value)| value)
 }

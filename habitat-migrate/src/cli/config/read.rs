@@ -1,0 +1,216 @@
+//! `habitat.toml`, read with the place of every mistake.
+
+use std::path::Path;
+
+use habitat_migrate_catalog::{Problem, Problems};
+use toml::de::{DeTable, DeValue};
+
+use super::key::{KEYS, Key};
+use super::{FolderOf, Said, Settings, relative};
+use crate::cli::failure::Failure;
+use crate::provision::reader::{Reader, get};
+
+/// Reads the file; `environment` says which environment counts, given what the file says.
+pub(super) fn file(
+    path: &Path,
+    environment: impl FnOnce(Option<String>) -> Option<String>,
+) -> Result<Settings, Failure> {
+    let text = std::fs::read_to_string(path).map_err(|error| Failure::file("read", path, &error))?;
+    let name = shown(path);
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let settings = settings(&name, &text, folder, environment)?;
+    Ok(settings)
+}
+
+/// The path as messages name it: from the working folder, where it is below.
+fn shown(path: &Path) -> String {
+    let here = std::env::current_dir().unwrap_or_default();
+    path.strip_prefix(&here).unwrap_or(path).to_string_lossy().into_owned()
+}
+
+fn settings(
+    name: &str,
+    text: &str,
+    folder: &Path,
+    environment: impl FnOnce(Option<String>) -> Option<String>,
+) -> Result<Settings, Problems> {
+    let (document, errors) = DeTable::parse_recoverable(text);
+    let mut reader = Reader { file: name, text, problems: Vec::new() };
+    for error in errors {
+        let start = error.span().map_or(0, |span| span.start);
+        let message = error.message().trim_end().replace('\n', ", ");
+        reader.problems.push(Problem::at(name, text, start, message));
+    }
+    if let Some(problems) = Problems::new(std::mem::take(&mut reader.problems)) {
+        return Err(problems);
+    }
+    let document = document.get_ref();
+    let mut settings = Settings::default();
+    let own = ["folders", "contexts", "environments"];
+    section(&mut reader, document, "the configuration", &own, &mut settings);
+    folders(&mut reader, document, folder, &mut settings);
+    let chosen = environment(settings.get("environment").map(str::to_owned));
+    environments(&mut reader, document, chosen.as_deref(), &mut settings);
+    match Problems::new(reader.problems) {
+        Some(problems) => Err(problems),
+        None => Ok(settings),
+    }
+}
+
+/// The settings of the file itself, or of an environment, which may have all of them but `own`.
+fn section<'t>(
+    reader: &mut Reader<'t>,
+    table: &DeTable<'t>,
+    what: &str,
+    own: &[&str],
+    settings: &mut Settings,
+) {
+    let names = |section: &str| {
+        let section = section.to_owned();
+        KEYS.iter().filter(move |key| key.section == section).map(|key| key.name)
+    };
+    let known: Vec<&str> =
+        names("").chain(own.iter().copied()).chain(["policies", "timeouts", "placeholders"]).collect();
+    reader.keys(table, what, &known);
+    values(reader, table, "", settings);
+    for section in ["policies", "timeouts"] {
+        if let Some(node) = get(table, section) {
+            let known: Vec<&str> = names(section).collect();
+            if let Some(table) = reader.table(node, section, &known) {
+                values(reader, table, section, settings);
+            }
+        }
+    }
+    if let Some(node) = get(table, "placeholders") {
+        let DeValue::Table(values) = node.get_ref() else {
+            reader.problem(
+                node.span(),
+                "`placeholders` is a table",
+                "write `placeholders = { name = \"…\" }`",
+            );
+            return;
+        };
+        for (name, node) in values {
+            let name = name.get_ref().as_ref();
+            if let Some(value) = reader.text(node, name) {
+                settings.placeholders.insert(name.to_owned(), value.to_owned());
+            }
+        }
+    }
+}
+
+fn values<'t>(reader: &mut Reader<'t>, table: &DeTable<'t>, section: &str, settings: &mut Settings) {
+    for key in KEYS.iter().filter(|key: &&Key| key.section == section) {
+        let Some(node) = get(table, key.name) else { continue };
+        let Some(value) = reader.text(node, key.name) else { continue };
+        match key.check(value) {
+            Ok(()) => {
+                let by = Problem::at(reader.file, reader.text, node.span().start, "");
+                let place = by.location().map(|place| place.to_string()).unwrap_or_default();
+                let by = format!("{}:{place}", reader.file);
+                settings.values.insert(key.flag, Said { value: value.to_owned(), by });
+            }
+            Err((message, help)) => reader.problem(node.span(), message, help),
+        }
+    }
+}
+
+fn folders<'t>(reader: &mut Reader<'t>, document: &DeTable<'t>, folder: &Path, settings: &mut Settings) {
+    if let Some(node) = get(document, "folders") {
+        let listed = reader.texts(node, "folders");
+        let folders =
+            listed.into_iter().map(|(path, _)| FolderOf { path: relative(folder, path), context: None });
+        settings.folders.extend(folders);
+    }
+    let Some(node) = get(document, "contexts") else { return };
+    let DeValue::Table(contexts) = node.get_ref() else {
+        reader.problem(
+            node.span(),
+            "`contexts` is a table",
+            "write `[contexts]`, and `name = \"folder\"` below it",
+        );
+        return;
+    };
+    for (name, node) in contexts {
+        let name = name.get_ref().as_ref();
+        if let Some(path) = reader.text(node, name) {
+            settings.folders.push(FolderOf { path: relative(folder, path), context: Some(name.to_owned()) });
+        }
+    }
+}
+
+/// Checks every environment, and takes the settings of the one that counts.
+fn environments<'t>(
+    reader: &mut Reader<'t>,
+    document: &DeTable<'t>,
+    chosen: Option<&str>,
+    settings: &mut Settings,
+) {
+    let Some(node) = get(document, "environments") else { return };
+    let DeValue::Table(environments) = node.get_ref() else {
+        reader.problem(node.span(), "`environments` is a table", "write `[environments.production]`");
+        return;
+    };
+    for (name, node) in environments {
+        let name = name.get_ref().as_ref();
+        let DeValue::Table(table) = node.get_ref() else {
+            let help = format!("write `[environments.{name}]`");
+            reader.problem(node.span(), format!("environment `{name}` is a table"), help);
+            continue;
+        };
+        if let Some(node) = get(table, "environment") {
+            reader.problem(node.span(), "an environment has no other one in it", "leave this key out");
+        }
+        let mut other = Settings::default();
+        section(reader, table, &format!("environment `{name}`"), &[], &mut other);
+        if chosen == Some(name) {
+            settings.values.extend(other.values);
+            settings.placeholders.extend(other.placeholders);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::{Settings, settings};
+
+    fn read(text: &str, chosen: Option<&str>) -> Result<Settings, String> {
+        let chosen = chosen.map(str::to_owned);
+        settings("habitat.toml", text, Path::new("/srv"), |file| chosen.or(file)).map_err(|p| p.render())
+    }
+
+    #[test]
+    fn an_environment_s_settings_come_before_those_of_the_file() {
+        let text = "[timeouts]\nlock = \"2s\"\nconnect = \"5s\"\n[environments.production.timeouts]\nlock = \"1s\"\n";
+        let settings = read(text, Some("production")).unwrap_or_default();
+        assert_eq!(settings.get("lock-timeout"), Some("1s"));
+        assert_eq!(settings.by("lock-timeout"), Some("habitat.toml:5:8"));
+        assert_eq!(settings.get("connect-timeout"), Some("5s"));
+        assert_eq!(read(text, None).unwrap_or_default().get("lock-timeout"), Some("2s"));
+    }
+
+    #[test]
+    fn every_mistake_is_named_with_its_place_and_a_suggestion() {
+        let text = "fodlers = [\"a\"]\nlayout = \"sqlxx\"\n[policies]\nchangd = \"ignore\"\n[timeouts]\nlock = \"2\"\n";
+        let problems = read(text, None).expect_err("four problems");
+        for words in [
+            "habitat.toml:1:1",
+            "did you mean `folders`?",
+            "habitat.toml:2:10",
+            "did you mean `sqlx`?",
+            "habitat.toml:4:1",
+            "did you mean `changed`?",
+            "`2` is no length of time",
+        ] {
+            assert!(problems.contains(words), "{words}: {problems}");
+        }
+    }
+
+    #[test]
+    fn an_environment_that_does_not_count_is_checked_too() {
+        let problems = read("[environments.test]\nfolders = [\"a\"]\n", None).expect_err("no such key");
+        assert!(problems.contains("environment `test` has no key `folders`"), "{problems}");
+    }
+}

@@ -1,0 +1,199 @@
+//! Why a verb did not come to its end: [`Failure`].
+
+use std::fmt::Display;
+use std::io::Write as _;
+
+use habitat_migrate_catalog::{Problem, Problems};
+use serde_json::{Value, json};
+
+use super::answer::{Annotation, FORMAT, Output, write_out};
+use super::exit::Exit;
+use super::{json, paint};
+use crate::connect::{ConnectError, ConnectErrorKind};
+use crate::error::{Error, ErrorKind};
+
+/// What went wrong, with the exit code that tells a pipeline which kind it is.
+pub(crate) struct Failure {
+    exit: Exit,
+    kind: String,
+    message: String,
+    /// What a person sees, without `error: `.
+    picture: String,
+    details: Value,
+    annotations: Vec<Annotation>,
+}
+
+impl Failure {
+    fn new(exit: Exit, kind: impl Into<String>, message: impl Into<String>) -> Self {
+        let message = message.into();
+        let picture = message.clone();
+        Self { exit, kind: kind.into(), message, picture, details: json!({}), annotations: Vec::new() }
+    }
+
+    /// Something is wrong with what the user gave; `next` says what to do.
+    pub(crate) fn usage(message: impl Into<String>, next: impl Display) -> Self {
+        Self::new(Exit::Usage, "usage", message).and_next(next)
+    }
+
+    /// A policy forbids it.
+    pub(crate) fn refused(message: impl Into<String>, next: impl Display) -> Self {
+        Self::new(Exit::Refused, "refused", message).and_next(next)
+    }
+
+    /// It was tried, and did not succeed.
+    pub(crate) fn failed(message: impl Into<String>, next: impl Display) -> Self {
+        Self::new(Exit::Failed, "failed", message).and_next(next)
+    }
+
+    /// A file cannot be read or written.
+    pub(crate) fn file(doing: &str, path: &std::path::Path, error: &std::io::Error) -> Self {
+        Self::new(Exit::Failed, "file", format!("cannot {doing} {}: {error}", path.display()))
+    }
+
+    /// Says what to do.
+    pub(crate) fn and_next(mut self, next: impl Display) -> Self {
+        self.picture = format!("{}\n = next: {next}", self.message);
+        self.details = json!({ "next": next.to_string() });
+        self
+    }
+
+    /// Says in front what it is about.
+    pub(crate) fn about(mut self, what: &str) -> Self {
+        self.picture = format!("{what}\n = because: {}", self.picture);
+        self.message = format!("{what}: {}", self.message);
+        self
+    }
+
+    /// Writes it: for people and annotations to standard error, as JSON to the standard output.
+    pub(super) fn write(self, verb: &str, output: Output) -> Exit {
+        if output == Output::Json {
+            let mut error = json!({ "kind": self.kind, "message": self.message });
+            json::merge(&mut error, self.details);
+            let document =
+                json!({ "format": FORMAT, "verb": verb, "exit": self.exit.code(), "error": error });
+            write_out(&document.to_string());
+        }
+        if output == Output::Github {
+            let whole = Annotation {
+                level: "error",
+                path: String::new(),
+                place: None,
+                message: self.message.clone(),
+            };
+            let annotations = if self.annotations.is_empty() { vec![whole] } else { self.annotations };
+            let lines: Vec<String> = annotations.iter().map(Annotation::line).collect();
+            write_out(&lines.join("\n"));
+        }
+        let _ = writeln!(anstream::stderr(), "{}", paint::error(&self.picture));
+        self.exit
+    }
+}
+
+/// What the library says, with the exit code of its kind.
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let exit = match error.kind() {
+            ErrorKind::LockTimeout => Exit::Locked,
+            ErrorKind::Refused
+            | ErrorKind::Unconfirmed
+            | ErrorKind::ForeignTracker
+            | ErrorKind::NewerTracker => Exit::Refused,
+            ErrorKind::Adopt if error.adoption().is_some() => Exit::Refused,
+            ErrorKind::Invalid => Exit::Usage,
+            _ => Exit::Failed,
+        };
+        let picture = for_the_command(&format!("{error:?}"));
+        let kind = json::kebab(&format!("{:?}", error.kind()));
+        let message = for_the_command(&error.to_string());
+        Self { exit, kind, message, picture, details: json::error(&error), annotations: Vec::new() }
+    }
+}
+
+impl From<Problems> for Failure {
+    fn from(problems: Problems) -> Self {
+        let rendered = problems.render();
+        let picture = rendered.strip_prefix("error: ").unwrap_or(&rendered).to_owned();
+        Self {
+            exit: Exit::Usage,
+            kind: "problems".to_owned(),
+            message: problems.to_string(),
+            picture,
+            details: json!({ "problems": problems.iter().map(json::problem).collect::<Vec<_>>() }),
+            annotations: problems.iter().map(annotation).collect(),
+        }
+    }
+}
+
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Self {
+        Problems::from(problem).into()
+    }
+}
+
+impl From<ConnectError> for Failure {
+    fn from(error: ConnectError) -> Self {
+        let exit = if error.kind() == ConnectErrorKind::Invalid { Exit::Usage } else { Exit::Failed };
+        Self::new(exit, "connect", error.to_string())
+    }
+}
+
+impl From<crate::provision::Error> for Failure {
+    fn from(error: crate::provision::Error) -> Self {
+        use crate::provision::ErrorKind;
+
+        let exit = match error.kind() {
+            ErrorKind::Busy => Exit::Locked,
+            ErrorKind::Refused | ErrorKind::WrongEnvironment | ErrorKind::Unconfirmed => Exit::Refused,
+            _ => Exit::Failed,
+        };
+        let kind = format!("provision-{}", json::kebab(&format!("{:?}", error.kind())));
+        let picture = format!("{error:?}");
+        let done: Vec<Value> = error.done().iter().map(json::provision_step).collect();
+        let details = json!({ "done": done });
+        Self { exit, kind, message: error.to_string(), picture, details, annotations: Vec::new() }
+    }
+}
+
+impl From<crate::provision::DeclarationError> for Failure {
+    fn from(error: crate::provision::DeclarationError) -> Self {
+        let message = error.to_string();
+        Self { message, ..error.problems().clone().into() }
+    }
+}
+
+pub(crate) fn annotation(problem: &Problem) -> Annotation {
+    let message = match problem.help() {
+        Some(help) => format!("{}\n{help}", problem.message()),
+        None => problem.message().to_owned(),
+    };
+    let place = problem.location().map(|place| (place.line(), place.column()));
+    Annotation { level: "error", path: problem.path().to_owned(), place, message }
+}
+
+/// The library's advice names its functions; at a terminal there are flags and verbs.
+fn for_the_command(text: &str) -> String {
+    let mut text = text.to_owned();
+    for (function, flag) in ADVICE {
+        text = text.replace(function, flag);
+    }
+    text
+}
+
+const ADVICE: [(&str, &str); 16] = [
+    ("`Migrator::confirm(", "`--confirm NAME` ("),
+    ("`Migrator::schema`", "`--tracker-schema`"),
+    ("`Migrator::assume_session`", "`--assume-session`"),
+    ("`Migrator::restart_backfill`", "`backfill restart`"),
+    ("`Migrator::accept_changed`", "`repair accept-changed`"),
+    ("`Migrator::mark_applied`", "`repair mark-applied`"),
+    ("`Migrator::forget`", "`repair forget`"),
+    ("`Migrator::baseline`", "`baseline`"),
+    ("`Migrator::environment`", "`--environment`"),
+    ("`Migrator::placeholder`", "`--set NAME=VALUE`"),
+    ("`Migrator::migrate`", "`up`"),
+    ("`Migrator::rollback`", "`down`"),
+    ("`Migrator::adopt`", "`adopt`"),
+    ("`Migrator::lock_wait`", "`--lock-wait`"),
+    ("`Migrator::retry_budget`", "`--retry-budget`"),
+    ("run migrate again", "run `up` again"),
+];

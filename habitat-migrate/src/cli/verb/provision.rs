@@ -1,0 +1,125 @@
+//! `provision`: what has to exist before migrations run.
+
+use serde_json::{Value, json};
+
+use super::Run;
+use crate::cli::answer::Answer;
+use crate::cli::context::Context;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::{json, paint, terminal};
+use crate::provision::{self, Cluster, Finding, Plan};
+
+#[derive(clap::Args, Debug)]
+pub(crate) struct Provision {
+    #[command(subcommand)]
+    kind: Kind,
+    /// The database from which others are created
+    #[arg(long, global = true, default_value = "postgres", value_name = "DATABASE")]
+    maintenance: String,
+}
+
+#[derive(clap::Subcommand, Debug)]
+enum Kind {
+    /// What would be done, as a script for psql
+    Plan,
+    /// Makes the server what is declared
+    Apply,
+    /// What is not as declared; exit code 3 if anything is
+    Audit,
+}
+
+impl Run for Provision {
+    fn run(&self, context: &mut Context) -> Result<Answer, Failure> {
+        let path = context.settings.path("provision").unwrap_or_else(|| "provision.toml".into());
+        let text = std::fs::read_to_string(&path).map_err(|error| Failure::file("read", &path, &error))?;
+        let Some(environment) = context.settings.get("environment") else {
+            let next = "name it: --environment test, HABITAT_ENVIRONMENT, or `environment` in habitat.toml";
+            return Err(Failure::usage("nobody says which environment to provision", next));
+        };
+        let mut wanted = provision::Provision::from_toml(path.to_string_lossy(), text, environment)?;
+        if let Some(time) = context.settings.duration("lock-wait") {
+            wanted = wanted.lock_wait(time);
+        }
+        if let Some(time) = context.settings.duration("lock-timeout") {
+            wanted = wanted.lock_timeout(time);
+        }
+        for name in context.confirmed() {
+            wanted = wanted.confirm(name);
+        }
+        let connector = context.connector()?;
+        let cluster = Cluster::connector_blocking(&connector).maintenance(&self.maintenance);
+        match self.kind {
+            Kind::Plan => {
+                let plan = wanted.plan(&cluster)?;
+                let text = if plan.is_empty() { "nothing to do".to_owned() } else { plan.to_string() };
+                Ok(Answer::new(text, steps(&plan)))
+            }
+            Kind::Apply => {
+                let plan = match wanted.apply(&cluster) {
+                    Err(error) if error.kind() == provision::ErrorKind::Unconfirmed => {
+                        let wanted = asked(wanted, error)?;
+                        wanted.apply(&cluster)?
+                    }
+                    outcome => outcome?,
+                };
+                let done = plan.steps().len();
+                let mark = paint::paint(paint::GOOD, "✓");
+                Ok(Answer::new(format!("{mark} {done} steps done"), steps(&plan)))
+            }
+            Kind::Audit => Ok(audit(&wanted.audit(&cluster)?)),
+        }
+    }
+}
+
+/// Lets a person type the names of the databases that production's confirmation lacks.
+fn asked(mut wanted: provision::Provision, error: provision::Error) -> Result<provision::Provision, Failure> {
+    let failure = Failure::from(error);
+    if !terminal::is_interactive() {
+        return Err(failure.and_next("name each database in confirmation: --confirm NAME"));
+    }
+    let names: Vec<String> =
+        wanted.declaration().databases().iter().map(|database| database.name().to_owned()).collect();
+    for name in names {
+        let question = format!("this changes {name}. Type the database's name to go on:");
+        if terminal::ask(&question).as_deref() != Some(&name) {
+            return Err(failure);
+        }
+        wanted = wanted.confirm(name);
+    }
+    Ok(wanted)
+}
+
+fn steps(plan: &Plan) -> Value {
+    json!({
+        "steps": plan.steps().iter().map(json::provision_step).collect::<Value>(),
+        "remains": plan.remains().iter().map(finding).collect::<Value>(),
+    })
+}
+
+fn audit(findings: &[Finding]) -> Answer {
+    let mut text = String::new();
+    for finding in findings {
+        text.push_str(&format!("{} {finding}\n", paint::paint(paint::TO_DO, "finding:")));
+        if let Some(sql) = finding.suggestion() {
+            text.push_str(&paint::paint(paint::FAINT, &format!("  {}", sql.replace('\n', "\n  "))));
+            text.push('\n');
+        }
+    }
+    text.push_str(&match findings.len() {
+        0 => format!("{} the server is what is declared", paint::paint(paint::GOOD, "✓")),
+        count => format!("{count} found"),
+    });
+    let exit = if findings.is_empty() { Exit::Done } else { Exit::Pending };
+    Answer::new(text, json!({ "findings": findings.iter().map(finding).collect::<Value>() })).with_exit(exit)
+}
+
+fn finding(finding: &Finding) -> Value {
+    json!({
+        "kind": json::kebab(&format!("{:?}", finding.kind())),
+        "database": finding.database(),
+        "subject": finding.subject(),
+        "message": finding.message(),
+        "suggestion": finding.suggestion(),
+    })
+}

@@ -1,0 +1,155 @@
+//! `status`: where the database stands.
+
+use anstyle::Style;
+use serde_json::{Value, json};
+
+use super::Run;
+use crate::cli::answer::Answer;
+use crate::cli::context::Context;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::table::{Cell, table};
+use crate::cli::{json, paint, terminal};
+use crate::status::{Entry, LogAccess, Stage};
+
+#[derive(clap::Args, Debug)]
+pub(crate) struct Status {
+    /// Every applied migration, however many there are
+    #[arg(long)]
+    all: bool,
+    /// Exit code 3 where something is pending or not as it is recorded
+    #[arg(long)]
+    exit_code: bool,
+}
+
+impl Run for Status {
+    fn run(&self, context: &mut Context) -> Result<Answer, Failure> {
+        let migrator = context.migrator()?;
+        let mut client = context.client()?;
+        let status = migrator.status(&mut client)?;
+        let text = text(&status, if self.all { usize::MAX } else { SHOWN });
+        let good = status.is_current() && status.drift().is_empty();
+        let exit = if self.exit_code && !good { Exit::Pending } else { Exit::Done };
+        Ok(Answer::new(text, value(&status)).with_exit(exit))
+    }
+}
+
+/// How many applied migrations are shown unless all are wanted: the last ones.
+const SHOWN: usize = 20;
+
+fn text(status: &crate::Status, shown: usize) -> String {
+    let applied = status.entries().iter().filter(|entry| *entry.stage() == Stage::Applied).count();
+    let mut left_out = applied.saturating_sub(shown);
+    let mut out = String::new();
+    if left_out > 0 {
+        let line = format!("… {left_out} applied before these: status --all shows them");
+        out.push_str(&paint::paint(paint::FAINT, &line));
+        out.push('\n');
+    }
+    let mut rows = Vec::new();
+    for entry in status.entries() {
+        if *entry.stage() == Stage::Applied && left_out > 0 {
+            left_out -= 1;
+            continue;
+        }
+        rows.push(row(entry));
+    }
+    out.push_str(&table(&rows, 5, terminal::columns()));
+    if !rows.is_empty() {
+        out.push('\n');
+    }
+    out + &summary(status)
+}
+
+fn row(entry: &Entry) -> Vec<Cell> {
+    let (word, style) = word(entry.stage());
+    let (at, took, by) = match entry.record() {
+        Some(record) => (
+            record.deployed_at().format("%Y-%m-%d %H:%M").to_string(),
+            crate::status::took(record.execution_time()),
+            record.deployed_by().to_owned(),
+        ),
+        None => Default::default(),
+    };
+    vec![
+        Cell::styled(word, style),
+        Cell::new(entry.id().to_string()),
+        Cell::new(at),
+        Cell::right(took),
+        Cell::new(by),
+        Cell::styled(entry.description(), paint::FAINT),
+    ]
+}
+
+fn word(stage: &Stage) -> (&'static str, Style) {
+    let style = match stage {
+        Stage::Applied => paint::GOOD,
+        Stage::Pending | Stage::RunsAgain { .. } | Stage::StandsIn | Stage::HalfDone => paint::TO_DO,
+        Stage::Changed { .. } | Stage::Missing | Stage::Interrupted => paint::BAD,
+        Stage::Newer(_) | Stage::Replaced | Stage::Elsewhere | Stage::Foreign => paint::FAINT,
+    };
+    (crate::status::word(stage), style)
+}
+
+/// What stands below the table.
+fn summary(status: &crate::Status) -> String {
+    let mut counts: Vec<(&str, usize)> = Vec::new();
+    for entry in status.entries() {
+        let (word, _) = word(entry.stage());
+        match counts.iter_mut().find(|(other, _)| *other == word) {
+            Some((_, count)) => *count += 1,
+            None => counts.push((word, 1)),
+        }
+    }
+    let counts: Vec<String> = counts.into_iter().map(|(word, count)| format!("{count} {word}")).collect();
+    let counts = if counts.is_empty() { "no migrations".to_owned() } else { counts.join(", ") };
+    let environment = match status.environment() {
+        Some(name) => format!("environment: {name}"),
+        None => "no environment is recorded".to_owned(),
+    };
+    let mut out = format!("{}; {environment}\n", paint::paint(paint::BOLD, &counts));
+    if status.log() == LogAccess::Denied {
+        out.push_str("this login may not read schema_migrations_log: changes by hand stay unseen\n");
+    }
+    for drift in status.drift() {
+        out.push_str(&format!(
+            "{} {drift}\n  next: {}\n",
+            paint::paint(paint::BAD, "drift:"),
+            drift.advice()
+        ));
+    }
+    out
+}
+
+fn value(status: &crate::Status) -> Value {
+    let entry = |entry: &Entry| {
+        let (recorded, built) = match entry.stage() {
+            Stage::Changed { recorded, built } | Stage::RunsAgain { recorded, built } => {
+                (Some(recorded), Some(built))
+            }
+            _ => (None, None),
+        };
+        json!({
+            "migration": entry.id().to_string(),
+            "description": entry.description(),
+            "stage": crate::status::word(entry.stage()).replace(' ', "-"),
+            "recorded_checksum": recorded,
+            "built_checksum": built,
+            "record": entry.record().map(json::record),
+        })
+    };
+    let drift = |drift: &crate::Drift| {
+        json!({
+            "migration": drift.migration().map(ToString::to_string),
+            "message": drift.to_string(),
+            "advice": drift.advice(),
+        })
+    };
+    json!({
+        "environment": status.environment(),
+        "current": status.is_current(),
+        "log": if status.log() == LogAccess::Denied { "denied" } else { "read" },
+        "migrations": status.entries().iter().map(entry).collect::<Value>(),
+        "drift": status.drift().iter().map(drift).collect::<Value>(),
+    })
+}

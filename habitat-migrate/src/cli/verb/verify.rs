@@ -1,0 +1,57 @@
+//! `verify`: whether the database is what its migrations say.
+
+use serde_json::{Value, json};
+
+use super::Run;
+use crate::cli::answer::Answer;
+use crate::cli::context::Context;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::{json, paint};
+use crate::status::Stage;
+
+#[derive(clap::Args, Debug)]
+pub(crate) struct Verify {}
+
+impl Run for Verify {
+    fn run(&self, context: &mut Context) -> Result<Answer, Failure> {
+        let migrator = context.migrator()?;
+        let mut client = context.client()?;
+        let findings = migrator.verify(&mut client)?;
+        let status = migrator.status(&mut client)?;
+        let mut text = String::new();
+        for finding in &findings {
+            let picture = finding.diagnostic().to_string();
+            text.push_str(&paint::error(picture.strip_prefix("finding: ").unwrap_or(&picture)));
+            text.push_str("\n\n");
+        }
+        let differs =
+            |stage: &Stage| matches!(stage, Stage::Changed { .. } | Stage::Missing | Stage::Interrupted);
+        let mut differences = Vec::new();
+        for entry in status.entries().iter().filter(|entry| differs(entry.stage())) {
+            let word = crate::status::word(entry.stage());
+            text.push_str(&format!("{} {}\n", paint::paint(paint::BAD, word), entry.id()));
+            differences.push(json!({ "migration": entry.id().to_string(), "stage": word }));
+        }
+        for drift in status.drift() {
+            text.push_str(&format!(
+                "{} {drift}\n  next: {}\n",
+                paint::paint(paint::BAD, "drift:"),
+                drift.advice()
+            ));
+        }
+        let count = findings.len() + differences.len() + status.drift().len();
+        let scripts = migrator.catalog().migrations().iter().filter(|m| m.verify().is_some()).count();
+        text.push_str(&match count {
+            0 => format!("{} nothing found; {scripts} verify scripts", paint::paint(paint::GOOD, "✓")),
+            count => format!("{count} found"),
+        });
+        let value = json!({
+            "findings": findings.iter().map(json::finding).collect::<Value>(),
+            "differences": differences,
+            "drift": status.drift().iter().map(|drift| json!(drift.to_string())).collect::<Value>(),
+        });
+        let exit = if count > 0 { Exit::Pending } else { Exit::Done };
+        Ok(Answer::new(text, value).with_exit(exit))
+    }
+}

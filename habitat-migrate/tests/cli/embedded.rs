@@ -1,0 +1,76 @@
+//! The same verbs within a program that has its migrations compiled in.
+
+use clap::Parser;
+use habitat_migrate::{Catalog, Directory, cli};
+
+use super::support::{Desk, Outcome, clean, outcome};
+
+/// A service's own command.
+#[derive(Parser)]
+enum Service {
+    /// Answers requests.
+    Serve,
+    /// Brings the database up to date.
+    Migrate(cli::Command),
+}
+
+/// What stands before the program's own output, which the test harness begins.
+const BEGIN: &str = "--- the service ---";
+
+/// Not a test by itself: the program that the others start.
+#[test]
+fn service() {
+    let Ok(arguments) = std::env::var("HABITAT_TEST_ARGUMENTS") else { return };
+    let folder = std::env::var("HABITAT_TEST_FOLDER").expect("a folder");
+    let source = Directory::new(folder).shown_as("migrations").in_context("migrations");
+    let catalog = Catalog::load(source).expect("a sound folder");
+    println!("{BEGIN}");
+    match Service::parse_from(arguments.split(' ')) {
+        Service::Serve => {}
+        Service::Migrate(command) => {
+            let exit = format!("{:?}", command.run(catalog));
+            let code = exit.chars().filter(char::is_ascii_digit).collect::<String>();
+            std::process::exit(code.parse().expect("an exit code"));
+        }
+    }
+}
+
+/// Runs `my-service migrate …` outside of the folder of its migrations.
+fn embedded(desk: &Desk, arguments: &str) -> Outcome {
+    let mut command = clean(std::env::current_exe().expect("a path"));
+    let elsewhere = tempfile::tempdir().expect("a folder");
+    command.args(["embedded::service", "--exact", "--nocapture"]).current_dir(elsewhere.path());
+    command.env("HABITAT_TEST_ARGUMENTS", format!("my-service migrate {arguments}"));
+    command.env("HABITAT_TEST_FOLDER", desk.path().join("migrations")).env("DATABASE_URL", desk.url());
+    let mut outcome = outcome(command);
+    let begin = outcome.out.find(BEGIN).unwrap_or_else(|| panic!("it did not begin: {outcome:?}"));
+    outcome.out = outcome.out[begin + BEGIN.len()..].trim_start().to_owned();
+    outcome
+}
+
+#[test]
+fn a_service_says_the_same_as_the_command_over_its_folder() {
+    let desk = Desk::with_shop();
+    desk.done(&["up", "--to", "1"]);
+    for arguments in [
+        "status",
+        "plan",
+        "pending",
+        "check --list",
+        "history",
+        "verify",
+        "plan --sql",
+        "status -o json",
+        "up --to 9",
+    ] {
+        let own: Vec<&str> = arguments.split(' ').collect();
+        let (alone, within) = (desk.run(&own), embedded(&desk, arguments));
+        assert_eq!(alone.out, within.out, "{arguments}");
+        assert_eq!(alone.code, within.code, "{arguments}: {}", within.err);
+        assert!(!alone.out.is_empty() || !alone.err.is_empty(), "{arguments}");
+    }
+    let up = embedded(&desk, "up");
+    assert_eq!(up.code, 0, "{}", up.err);
+    assert!(up.out.contains("1 migration applied"), "{}", up.out);
+    assert_eq!(desk.run(&["pending"]).code, 0);
+}

@@ -1,0 +1,135 @@
+//! Each verb's JSON, and the schema that docs/cli-schema has of it.
+
+use std::path::Path;
+
+use boon::{Compiler, Schemas};
+use serde_json::Value;
+
+use super::support::Desk;
+
+/// Runs a verb, and holds its answer against its schema.
+fn valid(desk: &Desk, arguments: &[&str], code: i32) -> Value {
+    let mut all = arguments.to_vec();
+    all.extend(["--output", "json"]);
+    let outcome = desk.run(&all);
+    assert_eq!(outcome.code, code, "{arguments:?}: {}{}", outcome.out, outcome.err);
+    assert_eq!(outcome.out.lines().count(), 1, "one document on one line: {}", outcome.out);
+    let value: Value = serde_json::from_str(&outcome.out).unwrap_or_else(|e| panic!("{e}: {}", outcome.out));
+    assert_eq!(value["exit"], code, "{value:#}");
+    let verb = value["verb"].as_str().expect("a verb");
+    let path = format!("{}/../docs/cli-schema/{verb}.json", env!("CARGO_MANIFEST_DIR"));
+    assert!(Path::new(&path).is_file(), "there is no schema for {verb}");
+    let mut schemas = Schemas::new();
+    let schema = Compiler::new().compile(&path, &mut schemas).unwrap_or_else(|error| panic!("{error:#}"));
+    if let Err(error) = schemas.validate(&value, schema) {
+        panic!("{arguments:?}: {error:#}\n{value:#}");
+    }
+    value
+}
+
+#[test]
+fn every_verb_s_answer_is_what_its_schema_says() {
+    let desk = Desk::with_shop();
+    let name = desk.database().name().to_owned();
+    assert_eq!(valid(&desk, &["check"], 0)["result"]["migrations"][1]["migration"], "migrations:02_orders");
+    assert_eq!(valid(&desk, &["pending"], 3)["result"]["pending"][0]["description"], "What the shop sells");
+    valid(&desk, &["plan"], 0);
+    assert!(
+        valid(&desk, &["plan", "--sql"], 0)["result"]["sql"].as_str().is_some_and(|s| s.contains("items"))
+    );
+    valid(&desk, &["plan", "--sql", "--offline"], 0);
+    valid(&desk, &["up", "--dry-run"], 0);
+    assert_eq!(valid(&desk, &["run", "--to", "1"], 0)["verb"], "up", "an alias answers by the verb's name");
+    valid(&desk, &["redo"], 0);
+    valid(&desk, &["up"], 0);
+    let status = valid(&desk, &["status"], 0);
+    assert_eq!(status["result"]["migrations"][0]["stage"], "applied");
+    assert_eq!(status["result"]["current"], true);
+    assert_eq!(
+        valid(&desk, &["history", "-n", "1"], 0)["result"]["records"].as_array().map(Vec::len),
+        Some(1)
+    );
+    valid(&desk, &["verify"], 0);
+    valid(&desk, &["env", "show"], 0);
+    valid(&desk, &["env", "set", "production"], 0);
+    valid(&desk, &["backfill", "status"], 0);
+    valid(&desk, &["repair", "forget", "2", "--why", "dropped by hand"], 5);
+    valid(&desk, &["repair", "forget", "2", "--why", "dropped by hand", "--confirm", &name], 0);
+    valid(&desk, &["repair", "mark-applied", "2", "--why", "made by hand", "--confirm", &name], 0);
+    desk.write(
+        "migrations/02_orders.sql",
+        "-- habitat: description Orders\nCREATE TABLE orders (item int NOT NULL REFERENCES items);\n",
+    );
+    let changed = valid(&desk, &["status"], 0);
+    assert_eq!(changed["result"]["migrations"][1]["stage"], "changed");
+    let accept = ["repair", "accept-changed", "2", "--why", "a comment", "--confirm", &name];
+    assert_eq!(valid(&desk, &accept, 0)["result"]["repaired"][0], "migrations:02_orders");
+    let down = valid(&desk, &["down", "--confirm", &name], 5);
+    assert!(
+        down["error"]["refusals"][0]["message"].as_str().is_some_and(|m| m.contains("02_orders")),
+        "{down:#}"
+    );
+    valid(&desk, &["new", "prices"], 0);
+    valid(&desk, &["completions", "bash"], 0);
+    valid(&desk, &["man"], 0);
+}
+
+#[test]
+fn errors_are_documents_too() {
+    let desk = Desk::with_shop();
+    desk.write("migrations/03_prices.sql", "CREATE TABLE prices (price mony);\n");
+    let up = valid(&desk, &["up"], 1);
+    assert_eq!(up["error"]["kind"], "migration");
+    assert_eq!(up["error"]["server"]["sqlstate"], "42704");
+    assert_eq!(up["error"]["location"]["column"], 28);
+    assert_eq!(up["error"]["report"]["applied"].as_array().map(Vec::len), Some(2));
+    assert_eq!(valid(&desk, &["down"], 5)["error"]["kind"], "refused", "nobody wrote a way back");
+    desk.write("migrations/03_prices.sql", "COMMIT;\n");
+    let check = valid(&desk, &["check"], 2);
+    assert_eq!(check["error"]["problems"][0]["line"], 1);
+}
+
+#[test]
+fn a_baseline_an_adoption_and_a_backfill() {
+    let desk = Desk::with_shop();
+    valid(&desk, &["baseline", "2", "--why", "made by hand"], 0);
+    assert_eq!(valid(&desk, &["pending"], 0)["result"]["already_applied"], 2);
+
+    let other = Desk::with_shop();
+    other.sql(
+        "CREATE TABLE history (version text, deployed_at timestamptz, deployed_by text, description text); \
+         INSERT INTO history VALUES ('01_items', now(), 'me', 'x'), ('00_gone', now(), 'me', 'x')",
+    );
+    let adopt = ["adopt", "--table", "public.history"];
+    let compared = valid(&other, &adopt, 3);
+    assert_eq!(compared["result"]["mismatched"][0]["version"], "00_gone");
+    let apply = valid(&other, &[&adopt[..], &["--apply", "--accept", "00_gone"]].concat(), 0);
+    assert_eq!(apply["result"]["state"], "recorded");
+
+    let slow = Desk::with_shop();
+    slow.write(
+        "migrations/03_fill.sql",
+        "-- habitat: backfill items by id, batch 5\nUPDATE items SET name = upper(name);\n",
+    );
+    slow.done(&["up", "--to", "2"]);
+    let none = slow.run(&["backfill", "pause", "3"]);
+    assert_eq!(none.code, 2, "it has not begun: {}", none.err);
+}
+
+#[test]
+fn provisioning_is_planned_applied_and_audited() {
+    let desk = Desk::new();
+    let role = format!("{}_reader", desk.database().name());
+    let declared = format!("[roles.\"{role}\"]\nlogin = false\n");
+    desk.write("provision.toml", &declared);
+    let plan = valid(&desk, &["provision", "plan", "--environment", "test"], 0);
+    assert_eq!(plan["result"]["steps"].as_array().map(Vec::len), Some(1), "{plan:#}");
+    assert_eq!(
+        valid(&desk, &["provision", "audit", "--environment", "test"], 3)["result"]["findings"][0]["kind"],
+        "missing-role"
+    );
+    valid(&desk, &["provision", "apply", "--environment", "test"], 0);
+    valid(&desk, &["provision", "audit", "--environment", "test"], 0);
+    assert_eq!(valid(&desk, &["provision", "plan"], 2)["error"]["kind"], "usage");
+    desk.sql(&format!("DROP ROLE \"{role}\""));
+}

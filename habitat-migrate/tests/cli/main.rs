@@ -1,0 +1,11 @@
+//! The command line, as a person and a pipeline use it.
+
+mod configuration;
+mod embedded;
+mod exits;
+mod files;
+mod json;
+mod many;
+mod readme;
+mod sessions;
+mod support;

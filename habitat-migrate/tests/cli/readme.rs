@@ -1,0 +1,49 @@
+//! The README's walk-through, done as it says.
+
+use std::process::Command;
+
+use super::support::{Desk, outcome};
+
+/// The commands between the marks in the README: `$ command` lines run, `> file` blocks are written.
+fn walk_through() -> Vec<String> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md");
+    let readme = std::fs::read_to_string(path).expect("the README");
+    let (_, behind) = readme.split_once("<!-- walk-through -->").expect("the mark at its beginning");
+    let (inside, _) = behind.split_once("<!-- end of walk-through -->").expect("the mark at its end");
+    let mut code = false;
+    let mut lines = Vec::new();
+    for line in inside.lines() {
+        if line.starts_with("```") {
+            code = line == "```sh";
+        } else if code && !line.trim().is_empty() {
+            lines.push(line.to_owned());
+        }
+    }
+    lines
+}
+
+#[test]
+fn the_walk_through_does_what_it_says() {
+    let desk = Desk::new();
+    let program = std::path::Path::new(env!("CARGO_BIN_EXE_habitat-migrate"));
+    let mut path = std::env::var("PATH").expect("a PATH");
+    path.insert_str(0, &format!("{}:", program.parent().expect("a folder").display()));
+    let script = walk_through().join("\n");
+    assert!(script.contains("habitat-migrate new") && script.contains("habitat-migrate down"), "{script}");
+    // The one line that names somebody's own database.
+    let script: String =
+        script.lines().filter(|line| !line.contains("DATABASE_URL=")).map(|l| format!("{l}\n")).collect();
+    let mut command = Command::new("bash");
+    command.args(["-euxc", &script]).current_dir(desk.path());
+    command.env("PATH", path).env("DATABASE_URL", desk.url()).env("CI", "true");
+    let walked = outcome(command);
+    assert_eq!(walked.code, 0, "{}\n{}", walked.out, walked.err);
+    for words in [
+        "created migrations/0001_create_users.sql",
+        "1 migration applied",
+        "applied  ",
+        "1 migration taken back",
+    ] {
+        assert!(walked.out.contains(words), "{words}: {}", walked.out);
+    }
+}
