@@ -55,6 +55,8 @@ fn a_superuser_is_a_note_and_in_production_a_warning() {
         Level::Warning,
         "is a superuser",
     );
+    let diagnosis = examined(&mut client, &Examination::new(Migrator::new(shop())));
+    bad(&diagnosis, Topic::Rules, Level::Warning, "public.items belongs to the superuser");
 }
 
 #[test]

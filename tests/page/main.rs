@@ -16,7 +16,13 @@ use support::{catalog, database};
 /// Habitat with its last migrations pending, and with things to look at.
 fn habitat() -> String {
     let database = database();
-    let mut client = database.connect().expect("a connection");
+    let owner = format!("{}_owner", database.name());
+    let sql = format!(
+        "CREATE ROLE \"{owner}\" LOGIN; ALTER DATABASE \"{}\" OWNER TO \"{owner}\"; ALTER SCHEMA public OWNER TO \"{owner}\"",
+        database.name()
+    );
+    database.connect().expect("a connection").batch_execute(&sql).expect("an owner");
+    let mut client = database.config().user(&owner).connect(postgres::NoTls).expect("a connection");
     let catalog = Catalog::from_directory("migrations/habitat").expect("a sound catalog");
     let migrator = Migrator::new(catalog).environment("development");
     let target = MigrationId::new("agreements", Version::new("05_agreements_core"));
@@ -61,7 +67,7 @@ fn a_browser_shows_everything_and_asks_nobody_for_anything() {
 #[test]
 fn a_request_and_an_error_would_have_been_seen() {
     let Some(browser) = Browser::find() else { return };
-    let html = "<!DOCTYPE html><title>x</title><img src=\"http://127.0.0.1:9/x.png\"><script>throw new Error('seen')</script>";
+    let html = "<!DOCTYPE html><title>x</title><img src=\"http://habitat.invalid/x.png\"><script>throw new Error('seen')</script>";
     let path = written("control", html);
     let opened = browser.open(&path);
     std::fs::remove_file(path).expect("the file");

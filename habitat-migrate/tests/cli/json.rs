@@ -50,6 +50,13 @@ fn every_verb_s_answer_is_what_its_schema_says() {
         Some(1)
     );
     valid(&desk, &["verify"], 0);
+    assert_eq!(valid(&desk, &["doctor"], 3)["result"]["healthy"], false, "its objects are a superuser's");
+    let graph = valid(&desk, &["graph", "--applied"], 0);
+    assert!(graph["result"]["graph"].as_str().is_some_and(|text| text.contains("✓ 2 applied")), "{graph:#}");
+    valid(&desk, &["graph", "--format", "svg", "--file", "graph.svg"], 0);
+    assert!(desk.read("graph.svg").starts_with("<svg "));
+    valid(&desk, &["report", "--html", "report.html"], 0);
+    assert!(desk.read("report.html").ends_with("</html>\n"));
     valid(&desk, &["env", "show"], 0);
     valid(&desk, &["env", "set", "production"], 0);
     valid(&desk, &["backfill", "status"], 0);

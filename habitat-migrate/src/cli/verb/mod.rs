@@ -5,8 +5,10 @@ mod backfill;
 mod baseline;
 mod check;
 mod completions;
+mod doctor;
 mod down;
 mod env;
+mod graph;
 mod history;
 mod man;
 mod new;
@@ -15,6 +17,7 @@ mod plan;
 mod provision;
 mod redo;
 mod repair;
+mod report;
 mod status;
 mod up;
 mod verify;
@@ -90,6 +93,12 @@ verbs! {
     Backfill "backfill" backfill::Backfill,
     /// What kind of database this is
     Env "env" env::Env,
+    /// Looks for what would keep the database from being migrated, or from being well; exit code 3 if anything would
+    Doctor "doctor" doctor::Doctor,
+    /// Draws what requires what
+    Graph "graph" graph::Picture,
+    /// Writes one page of HTML about the database
+    Report "report" report::Report,
     /// Prints completions for a shell
     Completions "completions" completions::Completions,
     /// Prints the manual page

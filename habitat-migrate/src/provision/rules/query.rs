@@ -103,12 +103,12 @@ WHERE NOT r.rolsuper AND (o.rolsuper OR o.rolbypassrls OR o.rolcreaterole
 
 const OWNER_APPLICATION: &str = r#"SELECT 'finding' AS "habitat-migrate", 'owner-application', x.name,
   pg_catalog.format('belongs to the application role %I', r.rolname),
-  pg_catalog.format('ALTER %s %s OWNER TO %I', x.kind, x.name, h.name), 'give it to a role that no program logs in as'
+  CASE WHEN h.name IS NOT NULL THEN pg_catalog.format('ALTER %s %s OWNER TO %I', x.kind, x.name, h.name) END, 'give it to a role that no program logs in as'
 FROM heir h, object x JOIN app r ON r.oid = x.owner ORDER BY 3"#;
 
 const OWNER_SUPERUSER: &str = r#"SELECT 'finding' AS "habitat-migrate", 'owner-superuser', x.name,
   pg_catalog.format('belongs to the superuser %I', r.rolname),
-  pg_catalog.format('ALTER %s %s OWNER TO %I', x.kind, x.name, h.name), 'give it to a role that is no superuser'
+  CASE WHEN h.name IS NOT NULL THEN pg_catalog.format('ALTER %s %s OWNER TO %I', x.kind, x.name, h.name) END, 'give it to a role that is no superuser'
 FROM heir h, object x JOIN pg_catalog.pg_roles r ON r.oid = x.owner AND r.rolsuper
 WHERE r.oid NOT IN (SELECT oid FROM app) ORDER BY 3"#;
 
