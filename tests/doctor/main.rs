@@ -146,3 +146,24 @@ fn pages_are_as_wide_as_the_terminal_and_name_a_topic_once() {
     println!("{diagnosis}");
     assert!(diagnosis.to_string().ends_with("\n2 warnings\n"), "{diagnosis}");
 }
+
+#[test]
+fn a_schema_is_dumped_the_same_each_time_and_differs_with_the_schema() {
+    use habitat_migrate::backup::dump_schema;
+    use habitat_migrate::provision::Connection;
+    use habitat_migrate::testing::Server;
+
+    let (database, owner) = owned();
+    let mut client = connect(&database, &owner);
+    migrator().migrate(&mut client).expect("applied");
+    let server = Server::shared().expect("a server");
+    let socket = server.socket_dir().expect("a folder").display().to_string();
+    let connection = Connection::new("dump", socket, database.name(), &owner).port(server.port());
+    let first = dump_schema(&mut client, &connection).unwrap_or_else(|error| panic!("{error:?}"));
+    assert_eq!(first, dump_schema(&mut client, &connection).expect("a second one"));
+    assert!(first.contains("CREATE TABLE public.items") && !first.contains("INSERT INTO"), "{first}");
+    assert!(!first.contains("restrict ") && !first.contains("Dumped"), "{first}");
+    client.batch_execute("ALTER TABLE items ADD note text").expect("altered");
+    let other = dump_schema(&mut client, &connection).expect("a third one");
+    assert!(other != first && other.contains("note text"), "{other}");
+}

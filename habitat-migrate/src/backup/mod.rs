@@ -31,6 +31,7 @@ mod name;
 mod program;
 mod question;
 mod restore;
+mod schema;
 
 use std::fmt;
 use std::fs;
@@ -40,6 +41,7 @@ use chrono::{DateTime, Utc};
 
 pub use error::{Error, ErrorKind, Result};
 pub use restore::Restore;
+pub use schema::dump_schema;
 
 use crate::client::Client;
 use crate::provision::Connection;
