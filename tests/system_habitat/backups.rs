@@ -84,6 +84,13 @@ fn a_backup_by_the_owner_under_force_is_complete_and_comes_back_as_it_was() {
     assert!(before.contains(&"people.contributions 50".to_owned()), "rows under policies: {before:#?}");
     assert_eq!(before, after);
 
+    let kind = "SELECT name FROM schema_migrations_environment";
+    assert_eq!(
+        value::<String>(&mut client, kind),
+        "test",
+        "what it was recorded as, and not what the backup says"
+    );
+
     let error = Restore::of(&backup).run(&mut client, &drill).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotEmpty, "{error:?}");
 }
