@@ -207,6 +207,31 @@ fn a_server_that_is_newer_than_every_program_is_told_of() {
 }
 
 #[test]
+fn r47_the_password_is_handed_over_in_the_environment_and_never_as_an_argument() {
+    let folder = tempfile::tempdir().unwrap();
+    // Written by another process: one that this process had open for writing might not run.
+    let script = r#"for name in pg_dump pg_restore; do cat > $name <<'END'
+#!/bin/sh
+case "$1" in
+--version) echo "fake (PostgreSQL) 99.1" ;;
+*) echo "arguments: $*; a password of ${#PGPASSWORD} characters; options: $PGOPTIONS" >&2; exit 1 ;;
+esac
+END
+chmod 755 $name; done"#;
+    let written = std::process::Command::new("sh").args(["-c", script]).current_dir(folder.path()).status();
+    assert!(written.unwrap().success());
+    let house = house();
+    let admin = house.connection("habitat_admin", "habitat_dev");
+    let backups = Backups::new(folder.path()).programs(folder.path());
+    let error = backups.create(&mut house.connect("habitat_admin", "habitat_dev"), &admin).unwrap_err();
+    let told = format!("{error:?}");
+    assert_eq!(error.kind(), ErrorKind::Program, "{told}");
+    assert!(told.contains("arguments: --format=custom") && told.contains("--enable-row-security"), "{told}");
+    assert!(told.contains("a password of 43 characters"), "{told}");
+    assert!(!told.contains(house.password("habitat_admin").expose()), "{told}");
+}
+
+#[test]
 fn a_client_of_another_login_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let connection = house().connection("habitat_admin", "habitat_dev");
