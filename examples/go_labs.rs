@@ -36,7 +36,10 @@ fn main() -> Result<(), Box<dyn Error>> {
             .port(server.port()),
         folder: folder.path(),
     };
-    println!("PostgreSQL {}, started for this program alone; nobody gets in without a password", server.version());
+    println!(
+        "PostgreSQL {}, started for this program alone; nobody gets in without a password",
+        server.version()
+    );
 
     step(1, "What a test environment needs, and why: the plan, before anything is done");
     let cluster = labs.cluster();
@@ -48,10 +51,16 @@ fn main() -> Result<(), Box<dyn Error>> {
     for environment in Template::from_toml(FILE, TEXT)?.environments() {
         deployed.push(labs.deploy(environment.name())?);
     }
-    println!("   {BOLD}{:<12}{:<13}{:>7}{:>11}{:>8}{:>11}{:>10}{BOLD:#}", "database", "kind", "steps", "migrations", "tables", "attempts", "findings");
+    println!(
+        "   {BOLD}{:<12}{:<13}{:>7}{:>11}{:>8}{:>11}{:>10}{BOLD:#}",
+        "database", "kind", "steps", "migrations", "tables", "attempts", "findings"
+    );
     for Deployed { database, kind, steps, migrations, tables, report, findings } in &deployed {
         let attempts = report.results().len();
-        println!("   {database:<12}{:<13}{steps:>7}{migrations:>11}{tables:>8}{attempts:>11}{findings:>10}", kind.as_str());
+        println!(
+            "   {database:<12}{:<13}{steps:>7}{migrations:>11}{tables:>8}{attempts:>11}{findings:>10}",
+            kind.as_str()
+        );
     }
 
     step(3, "Each role logged in and tried: what it may do it could, what it must not it was refused");
@@ -78,10 +87,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
 
     step(6, "A fourth service is three lines of the declaration");
-    let more = TEXT.replacen("[[each.service]]", "[[each.service]]\nname = \"shipping\"\n\n[[each.service]]", 1);
+    let more =
+        TEXT.replacen("[[each.service]]", "[[each.service]]\nname = \"shipping\"\n\n[[each.service]]", 1);
     let shipping = labs.provision(&more, "dev")?;
     let plan = shipping.apply(&cluster)?;
-    println!("   {} steps for go-labs-dev, {} of them about the others", plan.steps().len(), about_others(&plan));
+    println!(
+        "   {} steps for go-labs-dev, {} of them about the others",
+        plan.steps().len(),
+        about_others(&plan)
+    );
     if let Err(unconfirmed) = labs.unconfirmed(&more, "prd")?.apply(&cluster) {
         println!("   production: {RED}{unconfirmed}{RED:#}");
     }
@@ -133,7 +147,11 @@ impl Labs<'_> {
 
         let connections = declaration.connections(database, &self.endpoint)?;
         let mut migrations = 0;
-        let services = [("billing", Billing::migrator()), ("catalog", Catalog::migrator()), ("order", Order::migrator())];
+        let services = [
+            ("billing", Billing::migrator()),
+            ("catalog", Catalog::migrator()),
+            ("order", Order::migrator()),
+        ];
         for (service, migrator) in services {
             let user = format!("{service}_migration_{environment}_user");
             let connection = connections.iter().find(|one| one.user() == user).ok_or("not declared")?;
@@ -149,7 +167,8 @@ impl Labs<'_> {
         }
         let mut client = self.administrator.clone().dbname(database.name()).connect(NoTls)?;
         let rules = declaration.roles().iter().filter(|role| role.name().contains("_app_"));
-        let rules = rules.fold(Rules::new().isolated().primary_keys(), |rules, role| rules.application_role(role.name()));
+        let rules = rules
+            .fold(Rules::new().isolated().primary_keys(), |rules, role| rules.application_role(role.name()));
         let findings = provision.audit(&cluster)?.len() + audit_rules(&mut client, &rules)?.len();
         let tables = client.query_one(TABLES, &[])?.get(0);
         let (kind, database) = (declaration.environment().kind(), database.name().to_owned());
