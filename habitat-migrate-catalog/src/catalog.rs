@@ -32,6 +32,25 @@ impl Catalog {
         self.migrations.iter().find(|m| m.version() == version && m.context() == context)
     }
 
+    /// How many migrations are meant by `01_name` or `context:01_name`, while a program is compiled that embeds them.
+    ///
+    /// One, where the answer is not to be had: of an empty catalog, and of one that was made at run time.
+    #[doc(hidden)]
+    pub const fn count_named(&self, name: &str) -> usize {
+        let migrations = match &self.migrations {
+            Cow::Borrowed(migrations) if !migrations.is_empty() => *migrations,
+            _ => return 1,
+        };
+        let (mut at, mut count) = (0, 0);
+        while at < migrations.len() {
+            if migrations[at].embedded_id().is_written(name.as_bytes()) {
+                count += 1;
+            }
+            at += 1;
+        }
+        count
+    }
+
     /// The folders that the migrations were embedded from; only in builds with debug assertions.
     #[doc(hidden)]
     pub fn folders(&self) -> &[Folder] {

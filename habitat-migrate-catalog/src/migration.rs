@@ -27,6 +27,11 @@ impl Migration {
         &self.id
     }
 
+    /// The same while a program is compiled.
+    pub(crate) const fn embedded_id(&self) -> &MigrationId {
+        &self.id
+    }
+
     /// The bounded context or module that it belongs to.
     pub fn context(&self) -> &str {
         self.id.context()

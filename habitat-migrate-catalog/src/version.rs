@@ -119,6 +119,34 @@ impl MigrationId {
     pub fn version(&self) -> &Version {
         &self.version
     }
+
+    /// Whether a text means it, with or without its context; while a program is compiled that embeds it.
+    pub(crate) const fn is_written(&self, text: &[u8]) -> bool {
+        let (Cow::Borrowed(context), Cow::Borrowed(version)) = (&self.context, &self.version.0) else {
+            return false;
+        };
+        let (context, version) = (context.as_bytes(), version.as_bytes());
+        if text.len() == version.len() {
+            return ends_with(text, version);
+        }
+        if text.len() != context.len() + 1 + version.len() {
+            return false;
+        }
+        let (before, rest) = text.split_at(context.len());
+        ends_with(before, context) && rest[0] == b':' && ends_with(rest, version)
+    }
+}
+
+/// `text.ends_with(end)` while a program is compiled.
+const fn ends_with(text: &[u8], end: &[u8]) -> bool {
+    let mut at = 0;
+    while at < end.len() && at < text.len() {
+        if text[text.len() - 1 - at] != end[end.len() - 1 - at] {
+            return false;
+        }
+        at += 1;
+    }
+    at == end.len()
 }
 
 impl fmt::Display for MigrationId {

@@ -63,6 +63,12 @@ impl Request {
         }
     }
 
+    /// One folder, by its usual meaning.
+    pub(crate) fn of_folder(dir: LitStr) -> Self {
+        let folder = FolderRequest { dir, context: None, layout: None };
+        Self { folders: vec![folder], ..Self::empty() }
+    }
+
     fn empty() -> Self {
         let library = syn::parse_quote!(::habitat_migrate);
         Self { folders: Vec::new(), external: Vec::new(), library }

@@ -90,7 +90,7 @@ impl Loaded {
 }
 
 /// The folder of the crate that uses the macro.
-fn manifest_dir() -> syn::Result<PathBuf> {
+pub(crate) fn manifest_dir() -> syn::Result<PathBuf> {
     std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from).ok_or_else(|| {
         let message = "CARGO_MANIFEST_DIR is not set, so it is not known where migrations are; build with cargo, \
                        or have the build system set it to the crate's folder";

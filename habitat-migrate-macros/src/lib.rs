@@ -10,6 +10,10 @@ mod check;
 mod expand;
 mod function;
 mod migration_fn;
+mod test_expand;
+mod test_function;
+mod test_options;
+mod test_target;
 
 use proc_macro::TokenStream;
 use quote::quote;
@@ -158,6 +162,29 @@ pub fn embed_migrations(input: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn migration(arguments: TokenStream, item: TokenStream) -> TokenStream {
     migration_fn::expand(arguments.into(), item.into()).into()
+}
+
+/// Gives a test function a migrated database of its own.
+///
+/// | key | meaning |
+/// |---|---|
+/// | `migrations = Schema` | what the database gets: the migrations of a type that derives `Migrations` |
+/// | `migrations = "db/migrations"` | those of a folder, relative to the crate's `Cargo.toml`; they are embedded once for each test that says so, so a type is better for many |
+/// | `migrations = false` | nothing: the database is empty |
+/// | `catalog = expression` | those of a `Catalog` or `&Catalog` that is made when the test runs |
+/// | none of these | those of the folder `migrations` beside the crate's `Cargo.toml`, if it is there |
+/// | `to = "04_people_core"` | stops behind a migration: it, those before it in its context and what they require are applied. Where several contexts have it, `"people:04_people_core"` |
+/// | `before = "04_people_core"` | stops in front of a migration, to test it on a database as it will find it |
+/// | `fixtures("members", "events")` | SQL that fills the database behind the migrations, in this order: the files `fixtures/members.sql` and `fixtures/events.sql` beside the file of the test; a name that ends with `.sql` is a path from there |
+/// | `environment = "development"` | what kind of database it is: migrations for certain environments, as seeds, are applied only then |
+/// | `role = "app"` | who the test is: all of its connections act as this role |
+/// | `server = "pg17"` | the major version of the server |
+/// | `placeholders(schema = "app")` | values for migrations that declare placeholders; any expression of a text |
+/// | `flavor = "multi_thread"`, `worker_threads = 2` | the runtime of an `async` test; one thread otherwise |
+/// | `crate = path::to::habitat_migrate` | where the library is, if the crate knows it by another name |
+#[proc_macro_attribute]
+pub fn test(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    test_expand::expand(arguments.into(), item.into()).into()
 }
 
 fn expression(input: TokenStream) -> TokenStream {

@@ -117,6 +117,95 @@ pub use habitat_migrate_catalog::{
 ///
 /// # Keys
 pub use habitat_migrate_macros::migration;
+#[cfg(all(feature = "derive", feature = "testing", unix))]
+/// # Tests
+///
+/// ```
+/// use habitat_migrate::Migrations;
+///
+/// #[derive(Migrations)]
+/// #[migrations(dir = "../migrations/habitat")]
+/// struct Schema;
+///
+/// #[habitat_migrate::test(migrations = Schema)]
+/// fn nobody_is_a_member_yet(mut client: postgres::Client) -> Result<(), postgres::Error> {
+///     assert!(client.query("SELECT FROM people.members", &[])?.is_empty());
+///     Ok(())
+/// }
+///
+/// #[habitat_migrate::test(migrations = Schema, before = "05_agreements_core")]
+/// async fn agreements_come_after_people(client: &mut tokio_postgres::Client) {
+///     let report = Schema::migrator().migrate(client).await.unwrap();
+///     assert!(!report.applied().is_empty());
+/// }
+/// ```
+///
+/// The database is a copy of a template, which is migrated once, on the server of [`testing::Server::shared`]: see
+/// [`testing`] for which server that is. When the test passes the database is dropped; when it panics or
+/// returns an error the database stays, and how to open it stands in the test's output. A test with `#[should_panic]` passes by its panic.
+///
+/// # Arguments
+/// | type | what it is |
+/// |---|---|
+/// | `postgres::Client`, `&mut postgres::Client` | a connection, in a test that is no `async fn` |
+/// | `tokio_postgres::Client`, `&tokio_postgres::Client`, `&mut …` | a connection in an `async` test; a task of its runtime drives it |
+/// | `String`, `&str` | the connection string |
+/// | `postgres::Config`, `tokio_postgres::Config` | how to connect |
+/// | [`TestDatabase`](testing::TestDatabase), `&TestDatabase` | the database itself: its name, more connections, connections as other roles |
+/// | a type of your own | what its [`FromTestDatabase`](testing::FromTestDatabase) makes, in an `async` test its [`FromTestDatabaseAsync`](testing::FromTestDatabaseAsync) |
+///
+/// All arguments speak of one database, but those that carry `#[database(…)]`: each of these has another one. Its keys are those of the attribute
+/// from `migrations` to `placeholders`. Without `migrations` or `catalog` it is empty; `environment` and `server` are the test's
+/// unless it says otherwise. A test without arguments shows that the migrations apply.
+///
+/// ```
+/// use habitat_migrate::testing::TestDatabase;
+/// # use habitat_migrate::Migrations;
+/// # #[derive(Migrations)]
+/// # #[migrations(dir = "../migrations/habitat")]
+/// # struct Schema;
+///
+/// #[habitat_migrate::test(migrations = Schema)]
+/// fn what_is_exported_can_be_imported(
+///     mut from: postgres::Client,
+///     #[database(migrations = Schema)] mut into: postgres::Client,
+///     database: &TestDatabase, // the one of `from`
+/// ) {
+///     // …
+/// }
+/// ```
+///
+/// # Other attributes
+/// `#[should_panic]`, `#[ignore]`, `#[cfg]`, documentation and lints may stand above or beneath. So may rstest's: beneath,
+/// an argument with an attribute (`#[case]`, `#[values]`, `#[from]`) is given by rstest and any other by the database; where
+/// `#[rstest]` stands above, it has to be told which arguments are not its own, by `#[ignore]`.
+///
+/// ```
+/// # struct NoRstestHere;
+/// # #[cfg(any())]
+/// #[habitat_migrate::test]
+/// #[rstest]
+/// #[case(1, "one")]
+/// #[case(2, "two")]
+/// fn beneath(mut client: postgres::Client, #[case] n: i32, #[case] word: &str) {}
+///
+/// # #[cfg(any())]
+/// #[rstest]
+/// #[case(1, "one")]
+/// #[habitat_migrate::test]
+/// fn above(#[ignore] client: &mut postgres::Client, #[case] n: i32, #[case] word: &str) {}
+/// ```
+///
+/// An `async` test runs on a runtime of tokio that the library makes, or on one that another attribute makes, which stands
+/// *beneath*: `#[tokio::test(flavor = "multi_thread")]`. Above, it leaves no runtime on which a client could be made: a compile error.
+///
+/// # Errors
+/// What is wrong with the attribute is a compile error at its place: an unknown key, a migration that is not there, a mistake in an
+/// embedded folder, a fixture that is missing, an argument of a type that no database gives. A migration or
+/// a fixture that fails fails the test, with the place in its file; also one with `#[should_panic]`.
+///
+/// # Keys
+pub use habitat_migrate_macros::test;
 #[cfg(feature = "derive")]
 pub use habitat_migrate_macros::{Migrations, embed_migrations, migrate};
 pub use history::{History, Record, State};
@@ -130,5 +219,7 @@ pub use status::{Drift, Entry, LogAccess, Stage, Status};
 pub mod __private {
     pub use crate::client::Work;
     pub use crate::code::*;
+    #[cfg(all(feature = "testing", unix))]
+    pub use crate::testing::harness as test;
     pub use habitat_migrate_catalog::*;
 }

@@ -49,6 +49,18 @@ fn r50_two_administrators_leave_the_same_owners_and_grants() {
             }
             plan.unwrap_or_else(|error| panic!("{user:?}: {error:?}"));
             assert!(provision.plan(&cluster).unwrap().is_empty());
+            let findings = provision.audit(&super::cluster(&server, None)).unwrap();
+            // What has to differ is listed.
+            let expected: &[String] = &match user {
+                None => Vec::new(),
+                Some(user) => {
+                    vec![format!(
+                        "{database}: {user} has CONNECT on database {database}, and nobody declared it"
+                    )]
+                }
+            };
+            let told: Vec<String> = findings.iter().map(ToString::to_string).collect();
+            assert_eq!(told, expected);
             Some(dump(&server, database))
         });
         if let Some(by_another) = by_another {

@@ -42,6 +42,38 @@ fn a_test_database_is_made_anew_only_by_its_name() {
 }
 
 #[test]
+fn an_administrator_that_is_no_superuser_makes_a_test_database_anew() {
+    let server = own_server();
+    let create = "CREATE ROLE administrator LOGIN CREATEROLE CREATEDB";
+    connect(&server, "postgres", None).batch_execute(create).unwrap();
+    let cluster = cluster(&server, Some("administrator"));
+    provision(SHOP, "test").apply(&cluster).unwrap();
+    let before = dump(&server, "shop");
+    connect(&server, "shop", None).batch_execute("CREATE TABLE shop.precious ()").unwrap();
+    let anew = provision(SHOP, "test").dangerously_recreate("shop");
+    // What the tracker says is not known yet: it could say production.
+    let error = anew.apply(&cluster).unwrap_err();
+    let grant = "GRANT USAGE ON SCHEMA \"shop\" TO \"administrator\"";
+    assert!(error.to_string().ends_with(&format!("let its owner run `{grant}`")), "{error}");
+    connect(&server, "shop", None).batch_execute(grant).unwrap();
+    anew.apply(&cluster).unwrap();
+    assert_eq!(dump(&server, "shop"), before);
+}
+
+#[test]
+fn an_environments_own_name_in_the_tracker_is_understood_and_drops_nothing() {
+    let server = own_server();
+    let cluster = cluster(&server, None);
+    let text = format!("[environments]\ntst = {{ kind = \"test\" }}\n{SHOP}");
+    provision(&text, "tst").apply(&cluster).unwrap();
+    let mut client = connect(&server, "shop", None);
+    client.batch_execute("UPDATE shop.schema_migrations_environment SET name = 'tst'").unwrap();
+    assert!(provision(&text, "tst").apply(&cluster).unwrap().is_empty());
+    let error = provision(&text, "tst").dangerously_recreate("shop").apply(&cluster).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::WrongEnvironment);
+}
+
+#[test]
 fn a_database_that_nobody_recorded_as_test_is_not_dropped() {
     let server = own_server();
     let cluster = cluster(&server, None);

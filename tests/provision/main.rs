@@ -5,6 +5,9 @@ mod owners;
 #[path = "../support/mod.rs"]
 mod support;
 
+#[path = "../support/lifecycle.rs"]
+mod lifecycle;
+
 mod administrators;
 mod audit;
 mod environments;

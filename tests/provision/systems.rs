@@ -5,6 +5,7 @@ use habitat_migrate::provision::{Database, Declaration, Environment, Extension, 
 use habitat_migrate::provision::{ErrorKind, Membership, Privilege, Provision, Role, Schema, Target};
 
 use super::{cluster, connect, dump, provision};
+use crate::lifecycle;
 use crate::support::{catalog, own_server, value};
 
 const SYSTEMS: [(&str, &str, &str); 5] = [
@@ -57,6 +58,33 @@ fn what_runs_is_what_was_shown() {
 }
 
 #[test]
+fn a_plan_that_psql_runs_comes_to_the_same() {
+    let [by_psql, by_library] = [own_server(), own_server()];
+    let Some(program) = lifecycle::program(&by_psql, "psql") else {
+        eprintln!("skipped: no psql for a server of version {} is here", by_psql.version());
+        return;
+    };
+    // A name that the shell, psql and SQL each would read in another way.
+    let text = SYSTEMS[3].1.replace("\"cleaning_tracker_test\"", "\"it's \\\\ :a \\\"b\\\"\\nc\"");
+    let provision = provision(&text, "test");
+    let name = provision.declaration().databases()[0].name().to_owned();
+    assert_eq!(name, "it's \\ :a \"b\"\nc");
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), provision.plan(&cluster(&by_psql, None)).unwrap().to_string()).unwrap();
+    let mut command = std::process::Command::new(program);
+    command
+        .args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "--dbname"])
+        .arg(by_psql.url())
+        .arg("-f")
+        .arg(file.path());
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    provision.apply(&cluster(&by_library, None)).unwrap();
+    assert_eq!(dump(&by_psql, &name), dump(&by_library, &name));
+    assert!(provision.plan(&cluster(&by_psql, None)).unwrap().is_empty());
+}
+
+#[test]
 fn a_service_migrates_in_its_schema_and_serves_from_no_other() {
     let server = own_server();
     let text = SYSTEMS[1].1;
@@ -73,6 +101,27 @@ fn a_service_migrates_in_its_schema_and_serves_from_no_other() {
     assert_eq!(refused.code().unwrap().code(), "42501");
     let refused = other.batch_execute("CREATE DATABASE mine").unwrap_err();
     assert_eq!(refused.code().unwrap().code(), "42501");
+}
+
+#[test]
+fn what_migrations_create_is_provisioned_behind_them() {
+    let server = own_server();
+    let provision = provision(SYSTEMS[0].1, "test");
+    let cluster = cluster(&server, None);
+    provision.apply(&cluster).unwrap();
+    let mut admin = connect(&server, "habitat_test", Some("habitat_admin"));
+    let script = "CREATE SCHEMA people; CREATE TABLE people.members (id int);";
+    Migrator::new(catalog("people", [("01_people.sql", script)])).migrate(&mut admin).unwrap();
+    let plan = provision.apply(&cluster).unwrap();
+    assert!(plan.to_string().contains("FORCE ROW LEVEL SECURITY"), "{plan}");
+    assert!(provision.audit(&cluster).unwrap().is_empty());
+    admin.batch_execute("CREATE TABLE people.later (id int)").unwrap();
+    let mut writing = connect(&server, "habitat_test", Some("habitat_write"));
+    writing.batch_execute("INSERT INTO people.later VALUES (1); UPDATE people.later SET id = 2").unwrap();
+    let refused = writing.batch_execute("DELETE FROM people.later").unwrap_err();
+    assert_eq!(refused.code().unwrap().code(), "42501");
+    let mut reading = connect(&server, "habitat_test", Some("habitat_read"));
+    assert_eq!(value::<i64>(&mut reading, "SELECT count(*) FROM people.later"), 1);
 }
 
 #[test]

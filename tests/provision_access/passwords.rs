@@ -249,3 +249,28 @@ fn the_roles_of_a_declaration_get_their_passwords_once() {
     assert_eq!(value::<String>(&mut client, verifiers), before, "twice changes nothing");
     assert!(logs_in(&server, &database, &password));
 }
+
+#[test]
+fn a_password_is_prepared_as_the_server_prepares_it_or_refused() {
+    let server = Server::start().expect("a server");
+    let (_database, mut client) = app(&server);
+    // Where the server can be told to, one round makes a verifier, and many can be looked at.
+    let step = if server.major() >= 16 { 1 } else { 41 };
+    if server.major() >= 16 {
+        client.batch_execute("SET scram_iterations = 1").expect("one round");
+    }
+    let rare = ['\u{340}', '\u{3f9}', '\u{10fc}', '\u{1d2c}', '\u{2135}', '\u{3250}'];
+    let all = ('\u{7f}'..'\u{600}').chain('\u{1d20}'..'\u{2160}').step_by(step).chain(rare);
+    let (mut taken, mut refused) = (0, 0);
+    for text in all.flat_map(|c| [format!("a{c}"), c.to_string()]) {
+        let Ok(password) = Password::new(text.as_str()) else {
+            refused += 1;
+            continue;
+        };
+        client.batch_execute(&format!("ALTER ROLE app PASSWORD '{text}'")).expect("set by the server");
+        let change = set_password(&mut client, "app", &password).expect("looked at");
+        assert_eq!(change, PasswordChange::Unchanged, "{text:?} {}", text.escape_unicode());
+        taken += 1;
+    }
+    assert!(refused >= 11 && taken > refused * 2, "{taken} taken, {refused} refused");
+}

@@ -20,9 +20,12 @@ use crate::client::{Client, Work};
 ///
 /// They have to be sessions of their own, not those of a pooler in transaction mode.
 pub struct Cluster<'c, C> {
-    connect: Box<dyn Fn(&str) -> Connecting<'c, C> + Send + Sync + 'c>,
+    connect: Connect<'c, C>,
     maintenance: String,
 }
+
+/// Opens a connection to the database of this name.
+type Connect<'c, C> = Box<dyn Fn(&str) -> Connecting<'c, C> + Send + Sync + 'c>;
 
 type Connecting<'c, C> = Work<'c, Result<C, Box<dyn std::error::Error + Send + Sync>>>;
 
@@ -51,7 +54,7 @@ impl<'c, C: Client> Cluster<'c, C> {
         }))
     }
 
-    fn of(connect: Box<dyn Fn(&str) -> Connecting<'c, C> + Send + Sync + 'c>) -> Self {
+    fn of(connect: Connect<'c, C>) -> Self {
         Self { connect, maintenance: "postgres".to_owned() }
     }
 

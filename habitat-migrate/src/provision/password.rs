@@ -35,16 +35,17 @@ impl Password {
     ///
     /// # Errors
     ///
-    /// [`Invalid`](super::AccessErrorKind::Invalid) where it is empty, has NUL or a line break, or has nothing in it but characters
-    /// that [SASLprep](https://www.rfc-editor.org/rfc/rfc4013) takes out.
+    /// [`Invalid`](super::AccessErrorKind::Invalid) where it is empty, has NUL or a line break, or one of some three hundred rare characters
+    /// that libpq and Rust's drivers [prepare](https://www.rfc-editor.org/rfc/rfc4013) differently, so that one of them could not log in.
     pub fn new(text: impl Into<String>) -> Result<Self, AccessError> {
         let password = Self(Zeroizing::new(text.into()));
         let why = match password.expose() {
             "" => "it is empty",
             text if text.contains('\0') => "it has NUL in it",
             text if text.contains(['\r', '\n']) => "it has a line break in it",
-            // Clients do not agree on what is left then.
-            text if scram::prepared(text).is_empty() => "all of its characters are invisible",
+            text if !scram::is_agreed(text) => {
+                "it has a character that clients do not agree on how to prepare"
+            }
             _ => return Ok(password),
         };
         Err(AccessError::invalid(format!("the password cannot be used: {why}")))

@@ -76,6 +76,9 @@ impl Relation {
     }
 }
 
+/// The kinds of attempts that need no more than a table.
+type OfTable = fn(Relation) -> Attempt;
+
 /// What an attempt is made of.
 pub(super) struct Trial {
     pub(super) sql: String,
@@ -190,7 +193,7 @@ impl FromStr for Attempt {
             "create role" => return Ok(Self::CreateRole),
             _ => {}
         }
-        let tables: [(&str, fn(Relation) -> Self); 4] = [
+        let tables: [(&str, OfTable); 4] = [
             ("select", Self::Select),
             ("insert", Self::Insert),
             ("update", Self::Update),

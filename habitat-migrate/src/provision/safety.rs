@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::declaration::{Declaration, Kind};
 use super::live::{Live, Recorded};
 use super::step::{Place, Plan};
+use crate::sql::Ident;
 
 /// Why a database is not treated as what the declaration says that it is; none where nothing stands against it.
 ///
@@ -19,10 +20,9 @@ pub(crate) fn contradictions(
     for database in &declaration.databases {
         let name = &database.name;
         let Some(found) = live.databases.get(name) else { continue };
-        let by_comment = found.recorded();
         let mut unreadable = Vec::new();
         let mut records: Vec<(&str, String)> = Vec::new();
-        records.extend(by_comment.map(|word| (word, "its comment".to_owned())));
+        records.extend(found.recorded().map(|word| (word, "its comment".to_owned())));
         for (schema, recorded) in found.contents.iter().flat_map(|contents| &contents.environments) {
             match recorded {
                 Recorded::As(word) => records.push((word, format!("the tracker in schema {schema}"))),
@@ -30,7 +30,9 @@ pub(crate) fn contradictions(
                 Recorded::Nothing => {}
             }
         }
-        for (word, by) in records.iter().filter(|(word, _)| *word != kind.as_str()) {
+        // A name of one's own may have been recorded by migrations; a kind's word means that kind.
+        let own = |word: &str| Kind::from_word(word).is_none() && word == declaration.environment.name;
+        for (word, by) in records.iter().filter(|(word, _)| *word != kind.as_str() && !own(word)) {
             reasons.push(format!(
                 "database {name} is recorded as {word} by {by}, and is not treated as {kind}: name the right environment"
             ));
@@ -41,13 +43,17 @@ pub(crate) fn contradictions(
         if kind != Kind::Test {
             reasons.push(format!("database {name} is {kind}: only a test database is dropped"));
         }
-        if by_comment.is_none() && records.is_empty() {
+        if records.is_empty() || records.iter().any(|(word, _)| own(word)) {
             reasons.push(format!(
                 "database {name} is not recorded as test, so it is not dropped: provision it as test first, without dropping it"
             ));
         }
         reasons.extend(unreadable.iter().map(|schema| {
-            format!("the tracker in schema {schema} of database {name} cannot be read, so the database is not dropped")
+            let who = Ident(&live.administrator.name);
+            format!(
+                "the tracker in schema {schema} of database {name} cannot be read, so the database is not dropped: let its owner run `GRANT USAGE ON SCHEMA {} TO {who}`",
+                Ident(schema)
+            )
         }));
     }
     let known = |name: &String| declaration.databases.iter().any(|database| database.name == *name);

@@ -6,6 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::{Digest as _, Sha256};
+use stringprep::tables;
 use zeroize::Zeroizing;
 
 /// A verifier of this password, with a salt of its own. It holds nothing that would need a quote in SQL.
@@ -27,6 +28,42 @@ pub(super) fn prepared(password: &str) -> Zeroizing<String> {
     Zeroizing::new(
         stringprep::saslprep(password).map_or_else(|_| password.to_owned(), std::borrow::Cow::into_owned),
     )
+}
+
+/// Whether libpq and the server on one side and Rust's drivers on the other prepare a password in the same way.
+///
+/// PostgreSQL looks for characters that SASLprep does not allow before it normalizes, `stringprep` behind that, so that they differ over
+/// some three hundred characters (U+0340, U+1D2C), each alone or among others, and over what is empty when it is prepared.
+pub(super) fn is_agreed(password: &str) -> bool {
+    let space = |c: char| if tables::non_ascii_space_character(c) { ' ' } else { c };
+    let mapped: String =
+        password.chars().map(space).filter(|&c| !tables::commonly_mapped_to_nothing(c)).collect();
+    match stringprep::saslprep(password) {
+        Ok(prepared) => prepared == password || !is_refused_by_postgresql(&mapped),
+        Err(_) => is_refused_by_postgresql(&mapped),
+    }
+}
+
+/// `pg_saslprep`, behind its mapping: <https://github.com/postgres/postgres/blob/master/src/common/saslprep.c>.
+fn is_refused_by_postgresql(mapped: &str) -> bool {
+    let refused: [fn(char) -> bool; 11] = [
+        tables::non_ascii_space_character,
+        tables::ascii_control_character,
+        tables::non_ascii_control_character,
+        tables::private_use,
+        tables::non_character_code_point,
+        tables::surrogate_code,
+        tables::inappropriate_for_plain_text,
+        tables::inappropriate_for_canonical_representation,
+        tables::change_display_properties_or_deprecated,
+        tables::tagging_character,
+        tables::unassigned_code_point,
+    ];
+    let mixed = mapped.contains(tables::bidi_r_or_al)
+        && (mapped.contains(tables::bidi_l)
+            || !mapped.starts_with(tables::bidi_r_or_al)
+            || !mapped.ends_with(tables::bidi_r_or_al));
+    mapped.is_empty() || mixed || mapped.contains(|c| refused.iter().any(|refused| refused(c)))
 }
 
 /// What stands in `SCRAM-SHA-256$4096:salt$stored:server`.

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::declaration::Kind;
 use super::finding::{Finding, FindingKind};
+use crate::sql::Ident;
 
 /// Where a step runs.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -87,13 +88,10 @@ impl fmt::Display for Plan {
                     Place::Server => writeln!(f, "-- roles")?,
                     Place::Alone => writeln!(f, "-- databases")?,
                     Place::Databases => writeln!(f, "-- what is about databases")?,
-                    // psql reads the name in single quotes as it is.
-                    Place::Within(name) => {
-                        writeln!(f, "\\connect '{}'", name.replace('\\', "\\\\").replace('\'', "''"))?
-                    }
+                    Place::Within(name) => writeln!(f, "\\connect {}", PsqlName(name))?,
                 }
                 if step.place != Place::Alone {
-                    writeln!(f, "BEGIN;")?;
+                    writeln!(f, "BEGIN;\nSET LOCAL search_path = pg_catalog;")?;
                 }
             }
             before = Some(&step.place);
@@ -109,5 +107,25 @@ impl fmt::Display for Plan {
             writeln!(f, "-- nothing to do")?;
         }
         Ok(())
+    }
+}
+
+/// A name in a psql command: psql takes escapes as in C out of single quotes, and then reads an identifier.
+/// <https://www.postgresql.org/docs/current/app-psql.html#APP-PSQL-META-COMMANDS>
+struct PsqlName<'a>(&'a str);
+
+impl fmt::Display for PsqlName<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("'")?;
+        for c in Ident(self.0).to_string().chars() {
+            match c {
+                '\'' => f.write_str("''")?,
+                '\\' => f.write_str("\\\\")?,
+                '\n' => f.write_str("\\n")?,
+                '\r' => f.write_str("\\r")?,
+                c => fmt::Write::write_char(f, c)?,
+            }
+        }
+        f.write_str("'")
     }
 }

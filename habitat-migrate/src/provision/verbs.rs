@@ -162,7 +162,9 @@ impl Provision {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Connect`](super::ErrorKind::Connect), [`ErrorKind::Read`](super::ErrorKind::Read). What it finds is no error.
+    /// [`ErrorKind::Connect`](super::ErrorKind::Connect), [`ErrorKind::Read`](super::ErrorKind::Read), and
+    /// [`ErrorKind::Refused`](super::ErrorKind::Refused) where PostgreSQL cannot have a declared name, or a database does not let the
+    /// administrator in. What it finds is no error.
     pub fn audit<'a, C: Client + 'a>(
         &'a self,
         cluster: &'a Cluster<'_, C>,
@@ -219,10 +221,6 @@ impl Provision {
         cluster: &Cluster<'_, C>,
         recreate: &BTreeSet<String>,
     ) -> Result<Plan> {
-        let problems = check::problems(&self.declaration);
-        if !problems.is_empty() {
-            return Err(Error::new(Cause::Refused(problems)));
-        }
         let live = self.read(server, cluster).await?;
         let reasons = safety::contradictions(&self.declaration, &live, recreate);
         if !reasons.is_empty() {
@@ -236,6 +234,10 @@ impl Provision {
     }
 
     async fn read<C: Client>(&self, server: &mut C, cluster: &Cluster<'_, C>) -> Result<Live> {
+        let problems = check::problems(&self.declaration);
+        if !problems.is_empty() {
+            return Err(Error::new(Cause::Refused(problems)));
+        }
         let what = || "the server's catalogs".to_owned();
         let reply = ask(server, read::VERSION, what).await?;
         let major = read::version(&reply);

@@ -27,7 +27,42 @@ pub(super) fn with_database(address: &str, database: &str) -> String {
     url
 }
 
-fn escape(text: &str) -> String {
+/// `address` with a session that acts as `role`.
+pub(super) fn with_role(address: &str, role: &str) -> String {
+    let option = role_option(role);
+    if !address.contains("://") {
+        let value = option.replace('\\', "\\\\").replace('\'', "\\'");
+        return format!("{address} options='{value}'");
+    }
+    let separator = if address.contains('?') { '&' } else { '?' };
+    format!("{address}{separator}options={}", escape(&option))
+}
+
+/// A command-line option for the session, in which a space and a backslash have to be escaped.
+pub(super) fn role_option(role: &str) -> String {
+    let mut escaped = String::from("-c role=");
+    for character in role.chars() {
+        if character.is_whitespace() || character == '\\' {
+            escaped.push('\\');
+        }
+        escaped.push(character);
+    }
+    escaped
+}
+
+/// For a person to paste into a shell, between single quotes; the password is asked for.
+pub(super) fn without_password(config: &tokio_postgres::Config, database: &str) -> String {
+    use tokio_postgres::config::Host;
+    let host = match config.get_hosts().first() {
+        Some(Host::Tcp(name)) => name.clone(),
+        Some(Host::Unix(folder)) => super::data::text(folder),
+        None => "localhost".to_owned(),
+    };
+    let port = config.get_ports().first().copied().unwrap_or(5432);
+    url(&host, port, config.get_user().unwrap_or("postgres"), database)
+}
+
+pub(super) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
@@ -52,6 +87,20 @@ mod tests {
         assert_eq!(config.get_hosts(), [Host::Unix("/dev/shm/a b".into())]);
         assert_eq!(config.get_ports(), [5433]);
         assert_eq!(config.get_dbname(), Some("é"));
+    }
+
+    #[test]
+    fn a_role_of_any_name_gets_into_the_session() {
+        for address in ["postgres://u@h/db", "postgres://u@h/db?sslmode=disable", "host=h user=u"] {
+            let config: tokio_postgres::Config = with_role(address, r"o'b \x &?%").parse().unwrap();
+            assert_eq!(config.get_options(), Some(r"-c role=o'b\ \\x\ &?%"), "{address}");
+        }
+    }
+
+    #[test]
+    fn what_is_shown_has_no_password_and_no_quote() {
+        let config: tokio_postgres::Config = "postgres://o'b:secret@h:1/db".parse().unwrap();
+        assert_eq!(without_password(&config, "d"), "postgresql://o%27b@h:1/d");
     }
 
     #[test]

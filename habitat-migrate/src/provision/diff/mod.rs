@@ -77,6 +77,13 @@ impl Work<'_> {
     ) {
         self.steps.push(Step { place, sql, why, kind, subject, needs });
     }
+
+    /// What is declared and cannot be had here: nothing is done then, and an audit tells of it.
+    pub(super) fn cannot(&mut self, kind: FindingKind, database: Option<&str>, subject: String, why: String) {
+        self.refusals.push(why.clone());
+        let database = database.map(str::to_owned);
+        self.remains.push(Finding { kind, database, subject, message: why, suggestion: None });
+    }
 }
 
 /// The role that owns a schema: `pg_database_owner` is the owner of the database.

@@ -80,16 +80,18 @@ fn membership(work: &mut Work<'_>, member: &Role, wanted: &Membership) {
     if !modern {
         if inherit != member.inherit {
             let said = if member.inherit { "`inherit = false`" } else { "`inherit = true`" };
-            work.refusals.push(format!(
+            let what = format!(
                 "PostgreSQL {} has INHERIT for a role and not for its membership of {}: declare {said} of role {} itself",
                 work.live.major, wanted.role, member.name
-            ));
+            );
+            work.cannot(FindingKind::Membership, None, format!("role {}", member.name), what);
         }
         if !wanted.set {
-            work.refusals.push(format!(
+            let what = format!(
                 "PostgreSQL {} cannot keep {} from becoming {}: that takes PostgreSQL 16",
                 work.live.major, member.name, wanted.role
-            ));
+            );
+            work.cannot(FindingKind::Membership, None, format!("role {}", member.name), what);
         }
     }
     let found = work.live.memberships.get(&(member.name.clone(), wanted.role.clone()));

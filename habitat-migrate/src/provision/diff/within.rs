@@ -83,11 +83,22 @@ fn extensions(work: &mut Work<'_>, database: &Database, found: &LiveDatabase, co
             let what = format!(
                 "the server has no extension {name}: install its files (for those that come with PostgreSQL, the package postgresql-contrib)"
             );
-            work.refusals.push(what);
+            work.cannot(
+                FindingKind::MissingExtension,
+                Some(&database.name),
+                format!("extension {name}"),
+                what,
+            );
             continue;
         };
         if !trusted && !work.live.administrator.superuser {
-            work.refusals.push(format!("only a superuser may create extension {name}: provision as one"));
+            let what = format!("only a superuser may create extension {name}: provision as one");
+            work.cannot(
+                FindingKind::MissingExtension,
+                Some(&database.name),
+                format!("extension {name}"),
+                what,
+            );
             continue;
         }
         let schema = extension.schema.as_deref().unwrap_or("public");

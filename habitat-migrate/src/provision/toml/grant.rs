@@ -87,7 +87,8 @@ fn targets<'t>(
     let classes: Vec<Class> =
         Class::ALL.into_iter().filter(|class| get(table, class.as_str()).is_some()).collect();
     let about_schemas = get(table, "schema").is_some() || !classes.is_empty();
-    if about_schemas && schemas.is_empty() && !(revoke && !creators.is_empty()) {
+    let is_elsewhere = revoke && !creators.is_empty();
+    if about_schemas && schemas.is_empty() && !is_elsewhere {
         reader.problem(
             span.clone(),
             "this names no schema",

@@ -188,6 +188,11 @@ fn environments(reader: &mut Reader<'_>, document: &DeTable<'_>) -> Vec<Environm
             reader.problem(kind.1, format!("environment `{word}` is of no kind"), help);
             continue;
         };
+        if Kind::from_word(word).is_some_and(|meant| meant != known) {
+            let message = format!("environment `{word}` is said to be {known}");
+            reader.problem(kind.1, message, "give it another name, or the kind that it is named for");
+            continue;
+        }
         environments.push(Environment::new(word, known));
     }
     environments

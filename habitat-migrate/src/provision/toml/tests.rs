@@ -1,5 +1,5 @@
 use super::*;
-use crate::provision::{Class, Grantee, Password, Privilege, Target, Value};
+use crate::provision::{Class, Grantee, PasswordSource, Privilege, Target, Value};
 
 fn problems(text: &str) -> Vec<String> {
     let error = Template::from_toml("p.toml", text).expect_err("problems");
@@ -140,9 +140,26 @@ settings = { search_path = [\"$user\", \"x\"], statement_timeout = 5000 }
     let dev = declared(text, "dev");
     assert_eq!(dev.databases()[0].name(), "habitat_dev");
     let role = dev.role("debugger").expect("the role");
-    assert_eq!(role.password_source(), Some(&Password::File("secrets/dev".into())));
+    assert_eq!(role.password_source(), Some(&PasswordSource::File("secrets/dev".into())));
     assert_eq!(role.settings()[0].value(), &Value::from(["$user", "x"]));
     assert!(declared(text, "prd").role("debugger").is_none());
+}
+
+#[test]
+fn r53_production_is_no_name_for_a_test() {
+    let expected = [
+        "2:8 environment `production` is said to be test; give it another name, or the kind that it is named for",
+        "4:8 environment `x` is of no kind; did you mean `staging`?",
+        "5:15 environment `y` is of no kind; write `kind = \"…\"` with one of test, development, staging, production",
+    ];
+    let text = "\
+[environments.production]
+kind = \"test\"
+[environments.x]
+kind = \"stagin\"
+[environments.y]
+";
+    assert_eq!(problems(text), expected);
 }
 
 #[test]

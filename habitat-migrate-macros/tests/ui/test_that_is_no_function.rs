@@ -1,0 +1,7 @@
+#[habitat_migrate::test]
+struct Members;
+
+#[habitat_migrate::test]
+static MEMBERS: i32 = 1;
+
+fn main() {}

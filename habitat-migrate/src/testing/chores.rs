@@ -1,0 +1,167 @@
+//! What is done in the background: copies made ahead of need, databases dropped, leftovers of killed processes swept.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+use std::time::{Duration, Instant};
+
+use postgres::{Client, SimpleQueryMessage};
+
+use super::kept::Kept;
+use super::names;
+use super::session::{Session, column, connect};
+use super::steward::{Gone, Place, unlock};
+use super::sweep;
+use crate::sql::{Ident, Literal};
+
+/// Something to do when there is time.
+pub(super) enum Chore {
+    /// Make copies of this template until enough are ready.
+    Refill(String),
+    /// This process uses the template: note it, and look for what others left.
+    Used(String),
+}
+
+/// Starts the two threads, which end when their channels close.
+pub(super) fn start(
+    place: &Place,
+    owner: &Arc<Session>,
+    kept: &Arc<Kept>,
+    orders: Receiver<Chore>,
+    leavers: Receiver<Gone>,
+) {
+    let (maker, kept_by_others) = (place.clone(), Arc::clone(kept));
+    std::thread::spawn(move || make(&maker, &kept_by_others, &orders));
+    let (dropper, owner, kept) = (place.clone(), Arc::clone(owner), Arc::clone(kept));
+    std::thread::spawn(move || drop_all(&dropper, &owner, &kept, &leavers));
+}
+
+/// Connects at once: a process of one test needs its replacement ordered before it ends.
+fn make(place: &Place, kept: &Kept, orders: &Receiver<Chore>) {
+    let Ok(mut client) = connect(&place.config) else { return };
+    let mut litter = VecDeque::new();
+    loop {
+        // Copies before litter: a test may be waiting for them.
+        let chore = match orders.try_recv() {
+            Ok(chore) => Some(chore),
+            Err(_) if !litter.is_empty() => None,
+            Err(_) => match orders.recv() {
+                Ok(chore) => Some(chore),
+                Err(_) => return,
+            },
+        };
+        match chore {
+            Some(Chore::Refill(key)) => {
+                let _ = refill(&mut client, place, &key);
+                continue;
+            }
+            Some(Chore::Used(key)) => {
+                litter.extend(sweep::survey(&mut client, &key, kept).unwrap_or_default());
+            }
+            None => {}
+        }
+        // One at once, too: processes of one short test would else leave everything to the next one for ever.
+        if let Some(piece) = litter.pop_front() {
+            let _ = sweep::sweep(&mut client, &piece);
+        }
+    }
+}
+
+/// One copy at a time: between two the other chores have their turn, as each test orders again.
+fn refill(client: &mut Client, place: &Place, key: &str) -> Result<(), postgres::Error> {
+    let name = names::ready(key);
+    let prefix = names::pattern(&name[..names::READY.len() + key.len() + 1]);
+    let count = format!("SELECT datname FROM pg_catalog.pg_database WHERE datname LIKE {}", Literal(&prefix));
+    while column(&client.simple_query(&count)?).len() < AHEAD {
+        client.batch_execute(&place.copy(key, &names::ready(key)))?;
+    }
+    Ok(())
+}
+
+fn drop_all(place: &Place, owner: &Session, kept: &Kept, leavers: &Receiver<Gone>) {
+    let mut client = None;
+    let mut waiting: Vec<(Gone, Instant)> = Vec::new();
+    loop {
+        if waiting.is_empty() {
+            let Ok(gone) = leavers.recv() else { return };
+            waiting.push((gone, Instant::now()));
+        }
+        while waiting.len() < MOST_WAITING {
+            let Ok(gone) = leavers.try_recv() else { break };
+            waiting.push((gone, Instant::now()));
+        }
+        if client.as_ref().is_none_or(Client::is_closed) {
+            client = connect(&place.config).ok();
+        }
+        let Some(client) = &mut client else {
+            // A server that is gone has taken them along; another process sweeps those of one that is only busy.
+            waiting.clear();
+            continue;
+        };
+        let Ok(occupied) = client.simple_query(&occupied(&waiting)) else { continue };
+        let occupied = column(&occupied);
+        let before = waiting.len();
+        waiting.retain(|(gone, since)| {
+            // DROP DATABASE sleeps in steps of 100 ms for a client that is only just leaving.
+            if occupied.contains(&gone.name.as_str()) && since.elapsed() < LEAVING {
+                return true;
+            }
+            if drop_database(client, &gone.name, gone.has_roles).is_ok() {
+                owner.with(|owner| {
+                    let _ = owner.batch_execute(&unlock(&gone.name));
+                });
+            }
+            for name in kept.ended(&gone.test) {
+                let _ = drop_database(client, &name, true);
+            }
+            false
+        });
+        if waiting.len() == before {
+            std::thread::sleep(POLL);
+        }
+    }
+}
+
+/// Which of the databases somebody is still connected to.
+fn occupied(waiting: &[(Gone, Instant)]) -> String {
+    let names: Vec<String> = waiting.iter().map(|(gone, _)| Literal(&gone.name).to_string()).collect();
+    format!(
+        "SELECT DISTINCT datname FROM pg_catalog.pg_stat_activity WHERE datname IN ({})",
+        names.join(", ")
+    )
+}
+
+/// Drops a database and the roles that were made for it.
+pub(super) fn drop_database(client: &mut Client, name: &str, has_roles: bool) -> Result<(), postgres::Error> {
+    client.batch_execute(&format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", Ident(name)))?;
+    if has_roles {
+        let roles = names::pattern(&names::roles_of(name));
+        let find = format!("SELECT rolname FROM pg_catalog.pg_roles WHERE rolname LIKE {}", Literal(&roles));
+        let found = client.simple_query(&find)?;
+        for role in column(&found) {
+            // One that owns something elsewhere stays; nothing else can hold it now.
+            let _ = client.batch_execute(&format!("DROP ROLE IF EXISTS {}", Ident(role)));
+        }
+    }
+    Ok(())
+}
+
+/// Rows of two columns; nothing stands for NULL.
+pub(super) fn pairs(messages: &[SimpleQueryMessage]) -> Vec<(&str, &str)> {
+    let rows = messages.iter().filter_map(|message| match message {
+        SimpleQueryMessage::Row(row) => Some((row.get(0)?, row.get(1).unwrap_or_default())),
+        _ => None,
+    });
+    rows.collect()
+}
+
+/// How many copies are ready ahead of need.
+pub(super) const AHEAD: usize = 3;
+
+/// How many databases may wait to be dropped in the channel, and again as many on the thread.
+pub(super) const MOST_WAITING: usize = 8;
+
+/// How long a client that has been dropped may still be leaving; whoever stays longer is disconnected.
+const LEAVING: Duration = Duration::from_millis(500);
+
+const POLL: Duration = Duration::from_micros(500);

@@ -1,0 +1,2 @@
+-- habitat: environments development
+INSERT INTO members VALUES (1, 'Ada', 'Lovelace');
