@@ -55,10 +55,8 @@ fn each_environment_is_deployed_and_a_second_time_changes_nothing() {
                 ),
             );
             assert_eq!(owner, format!("{service}_migration_{environment}_user"));
-            let recorded: String = value(
-                &mut client,
-                &format!("SELECT environment FROM \"{service}\".schema_migrations_environment"),
-            );
+            let recorded: String =
+                value(&mut client, &format!("SELECT name FROM \"{service}\".schema_migrations_environment"));
             assert_eq!(recorded, kind);
             let trackers: i64 =
                 value(&mut client, "SELECT count(*) FROM pg_tables WHERE tablename = 'schema_migrations'");

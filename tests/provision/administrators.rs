@@ -19,8 +19,8 @@ fn administrator(server: &Server, name: &str) {
 fn stray(server: &Server, database: &str) {
     connect(server, database, None)
         .batch_execute(
-            "CREATE TABLE app_data.users (id serial PRIMARY KEY, name text);
-             CREATE VIEW api.users AS SELECT id FROM app_data.users;
+            "CREATE TABLE app_data.users (user_id serial PRIMARY KEY, username text);
+             CREATE VIEW api.users AS SELECT user_id FROM app_data.users;
              CREATE FUNCTION app_functions.login(p_name text, p_word text) RETURNS int LANGUAGE sql AS 'SELECT 1';
              CREATE TYPE app_data.mood AS ENUM ('good');
              CREATE DOMAIN app_data.short AS text;

@@ -78,6 +78,9 @@ fn a_development_database_is_converted_with_its_rows_and_its_readers() {
 
     // The old view has gone to `api`; apart from it, all is as if it had been deployed afresh.
     client.batch_execute("DROP VIEW api.open_tasks").unwrap();
+    let expected = "cleaning_tracker_dev: old_program has CONNECT on database cleaning_tracker_dev, and nobody declared it";
+    assert_eq!(system.findings(), [expected], "the old program itself");
+    client.batch_execute(&format!("REVOKE CONNECT ON DATABASE {DATABASE} FROM old_program")).unwrap();
     system.assert_a_second_time_changes_nothing();
     assert!(system.assert_least_privilege() > 50);
     let fresh = System::start(TEXT, "development");
