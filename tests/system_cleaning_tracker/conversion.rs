@@ -123,7 +123,16 @@ fn owners(system: &System) -> Vec<String> {
     let ours = |line: &&str| {
         ["app_data", "app_functions", "app_frontend", " api"].iter().any(|name| line.contains(name))
     };
-    dump.lines().filter(ours).filter(|line| !line.starts_with("database ")).map(str::to_owned).collect()
+    // An owner's rights are written down once anything was granted and taken back; they are the same rights.
+    let line = |line: &str| match line.split_once(" {") {
+        Some((what, rights)) => {
+            let mut rights: Vec<&str> = rights.trim_end_matches('}').split(',').collect();
+            rights.retain(|right| !right.starts_with("app_owner="));
+            format!("{what} {}", rights.join(",")).trim_end().to_owned()
+        }
+        None => line.to_owned(),
+    };
+    dump.lines().filter(ours).filter(|line| !line.starts_with("database ")).map(line).collect()
 }
 
 /// The system's schemas as pg_dump prints them; nothing, and a line that says so, where no pg_dump fits the server.
