@@ -61,6 +61,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let connections = declaration.connections(&declaration.databases()[0], &endpoint)?;
     let connection =
         connections.iter().find(|connection| connection.user() == "api_user").ok_or("not declared")?;
+    // What visitors are shown is replaced by a deployment, as the owner.
+    superuser.batch_execute(
+        "SELECT app_functions.update_frontend_asset('index.html', 'text/html', '<h1>Tasks</h1>')",
+    )?;
     let mut api = connection.connector()?.connect_blocking()?;
     for (role, call) in CALLS {
         api.batch_execute(&format!("SET ROLE {role}"))?;

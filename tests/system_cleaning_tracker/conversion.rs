@@ -64,6 +64,16 @@ fn a_development_database_is_converted_with_its_rows_and_its_readers() {
     let next: i64 = value(&mut client, "SELECT nextval('app_data.users_user_id_seq')");
     assert_eq!(next, 13, "sequences go on");
 
+    // Inserting takes a right on the sequence, as the guide says.
+    let mut program = old_program.connect(NoTls).unwrap();
+    let insert = "INSERT INTO users (username, password_hash) VALUES ('later', 'x')";
+    crate::system::refused(&mut program, insert);
+    client.batch_execute("GRANT USAGE ON SEQUENCE app_data.users_user_id_seq TO old_program").unwrap();
+    client.batch_execute("GRANT USAGE ON SCHEMA app_data TO old_program").unwrap();
+    program.batch_execute(&format!("BEGIN; {insert}; ROLLBACK")).unwrap();
+    client.batch_execute("REVOKE USAGE ON SEQUENCE app_data.users_user_id_seq FROM old_program").unwrap();
+    client.batch_execute("REVOKE USAGE ON SCHEMA app_data FROM old_program").unwrap();
+
     let mut owner = system.client("app_owner");
     let set = migrator("development");
     let first = set.catalog().migrations()[0].id().clone();

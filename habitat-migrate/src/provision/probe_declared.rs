@@ -150,3 +150,100 @@ fn attempts(table: &LiveObject) -> Vec<(Privilege, Attempt)> {
     }
     all
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::provision::live::{Acl, LiveSchema};
+    use crate::provision::{Environment, Grant, Kind, Membership};
+
+    fn table(kind: &'static str, name: &str) -> LiveObject {
+        LiveObject {
+            class: Class::Tables,
+            kind,
+            schema: "shop".to_owned(),
+            name: name.to_owned(),
+            sql: String::new(),
+            owner: "owner".to_owned(),
+            follows: false,
+            acl: Acl::new(),
+            columns: BTreeMap::new(),
+            row_security: None,
+        }
+    }
+
+    /// What is expected of a role, in words.
+    fn expected(declaration: &Declaration, role: &str) -> Option<Vec<String>> {
+        let contents = Contents {
+            schemas: BTreeMap::from([("shop".to_owned(), LiveSchema::default())]),
+            objects: vec![
+                table("TABLE", "items"),
+                table("VIEW", "sold"),
+                table("TABLE", "schema_migrations"),
+            ],
+            ..Contents::default()
+        };
+        let probes = probes(declaration, &declaration.databases[0], &contents);
+        let probe = probes.0.into_iter().find(|probe| probe.role == role)?;
+        Some(probe.attempts.iter().map(|(expectation, attempt)| format!("{expectation} {attempt}")).collect())
+    }
+
+    fn declaration() -> Declaration {
+        let all = |privileges: &[Privilege]| {
+            Grant::to("group", Target::all(Class::Tables, "shop"), privileges.iter().copied())
+        };
+        Declaration::new(Environment::new("test", Kind::Test))
+            .with_role(Role::new("owner").login())
+            .with_role(Role::new("group"))
+            .with_role(Role::new("app").login().member_of(Membership::of("group")))
+            .with_role(Role::new("other").login().createdb())
+            .with_database(
+                Database::new("db")
+                    .with_schema(Schema::new("shop").owner("owner").objects_owner("owner"))
+                    .with_grant(Grant::to("group", Target::schema("shop"), [Privilege::Usage]))
+                    .with_grant(all(&[Privilege::Select, Privilege::Insert]))
+                    .with_revoke(Grant::to_public(Target::Database, [Privilege::Temporary])),
+            )
+    }
+
+    #[test]
+    fn a_role_has_what_is_granted_to_it_and_to_the_roles_it_is_a_member_of() {
+        let app = [
+            "must not create database",
+            "must not create role",
+            "must not create temporary table",
+            "may use schema shop",
+            "must not create table in shop",
+            "may select shop.items",
+            "may insert shop.items",
+            "must not update shop.items",
+            "must not delete shop.items",
+            "may select shop.sold",
+            "must not insert shop.schema_migrations",
+            "must not update shop.schema_migrations",
+            "must not delete shop.schema_migrations",
+        ];
+        assert_eq!(expected(&declaration(), "app").expect("it logs in"), app);
+        let owner = expected(&declaration(), "owner").expect("it logs in");
+        assert!(owner[3..].iter().all(|line| line.starts_with("may ")), "{owner:?}");
+        let other = expected(&declaration(), "other").expect("it logs in");
+        assert_eq!(other[0], "may create database");
+        assert!(other[1..].iter().all(|line| line.starts_with("must not ")), "{other:?}");
+    }
+
+    #[test]
+    fn who_does_not_log_in_or_may_not_enter_is_not_probed() {
+        assert_eq!(expected(&declaration(), "group"), None);
+        let mut closed = declaration();
+        closed.databases[0].revokes.push(Grant::to_public(Target::Database, [Privilege::Connect]));
+        assert_eq!(expected(&closed, "app"), None);
+        closed.databases[0].grants.push(Grant::to("app", Target::Database, [Privilege::Connect]));
+        assert!(expected(&closed, "app").is_some());
+        let mut apart = declaration();
+        apart.roles[2].inherit = false;
+        let app = expected(&apart, "app").expect("it logs in");
+        assert!(app.iter().all(|line| line.starts_with("must not ")), "{app:?}");
+    }
+}
