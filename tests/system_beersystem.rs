@@ -184,7 +184,9 @@ fn r49_the_service_serves_with_a_role_that_cannot_migrate() {
     // A replica whose init step has not run says so, and changes nothing.
     let mut app = client(&system, "beersystem_app");
     let error = migrator().migrate(&mut app).expect_err("it may not create a table");
-    assert!(format!("{error:?}").contains("permission denied"), "{error:?}");
+    let told = format!("{error:?}");
+    assert!(told.contains("permission denied for schema public"), "{told}");
+    println!("R52 {told}");
     assert_eq!(
         value::<i64>(&mut system.superuser(), "SELECT count(*) FROM pg_tables WHERE tablename = 'beers'"),
         0

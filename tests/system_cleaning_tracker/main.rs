@@ -104,6 +104,19 @@ fn r50_whoever_deploys_every_object_belongs_to_app_owner() {
 }
 
 #[test]
+fn r53_production_has_no_sample_data_whoever_asks() {
+    let system = System::start(TEXT, "production");
+    let mut owner = system.client("app_owner");
+    for asked in ["test", "development"] {
+        let error = migrator(asked).migrate(&mut owner).expect_err(asked);
+        assert_eq!(error.kind(), habitat_migrate::ErrorKind::Refused, "{error:?}");
+    }
+    migrate(&mut owner, "production");
+    assert_eq!(value::<i64>(&mut owner, "SELECT count(*) FROM app_data.users"), 0);
+    system.assert_a_second_time_changes_nothing();
+}
+
+#[test]
 fn the_audit_finds_nothing_in_what_is_deployed() {
     let system = deployed();
     let mut client = system.superuser();
