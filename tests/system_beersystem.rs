@@ -179,14 +179,15 @@ fn tables_and_sequences_that_come_later_are_the_applications_to_use() {
 }
 
 #[test]
-fn r49_the_service_serves_with_a_role_that_cannot_migrate() {
+fn r49_r52_the_service_serves_with_a_role_that_cannot_migrate() {
     let system = System::on(tls(), TEXT, "staging");
     // A replica whose init step has not run says so, and changes nothing.
     let mut app = client(&system, "beersystem_app");
     let error = migrator().migrate(&mut app).expect_err("it may not create a table");
+    // R52: what is missing, and on what.
     let told = format!("{error:?}");
-    assert!(told.contains("permission denied for schema public"), "{told}");
-    println!("R52 {told}");
+    assert!(told.contains("permission denied for schema public (42501)"), "{told}");
+    assert!(told.contains("GRANT USAGE, CREATE ON SCHEMA \"public\" TO \"beersystem_app\""), "{told}");
     assert_eq!(
         value::<i64>(&mut system.superuser(), "SELECT count(*) FROM pg_tables WHERE tablename = 'beers'"),
         0
