@@ -84,6 +84,13 @@ fn a_backup_by_the_owner_under_force_is_complete_and_comes_back_as_it_was() {
     assert!(before.contains(&"people.contributions 50".to_owned()), "rows under policies: {before:#?}");
     assert_eq!(before, after);
 
+    let kind = "SELECT name FROM schema_migrations_environment";
+    assert_eq!(
+        value::<String>(&mut client, kind),
+        "test",
+        "what it was recorded as, and not what the backup says"
+    );
+
     let error = Restore::of(&backup).run(&mut client, &drill).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotEmpty, "{error:?}");
 }
@@ -197,6 +204,75 @@ fn a_server_that_is_newer_than_every_program_is_told_of() {
     let error = backups.create(&mut house.connect("habitat_admin", "habitat_dev"), &admin).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NoProgram);
     assert!(format!("{error:?}").contains("= next: install PostgreSQL"), "{error:?}");
+}
+
+#[test]
+fn r47_the_password_is_handed_over_in_the_environment_and_never_as_an_argument() {
+    let folder = tempfile::tempdir().unwrap();
+    fake(folder.path(), "echo \"arguments: $*; a password of ${#PGPASSWORD} characters\" >&2; exit 1");
+    let house = house();
+    let admin = house.connection("habitat_admin", "habitat_dev");
+    let backups = Backups::new(folder.path()).programs(folder.path());
+    let error = backups.create(&mut house.connect("habitat_admin", "habitat_dev"), &admin).unwrap_err();
+    let told = format!("{error:?}");
+    assert_eq!(error.kind(), ErrorKind::Program, "{told}");
+    assert!(told.contains("arguments: --format=custom") && told.contains("--enable-row-security"), "{told}");
+    assert!(told.contains("a password of 43 characters"), "{told}");
+    assert!(!told.contains(house.password("habitat_admin").expose()), "{told}");
+}
+
+#[test]
+fn a_backup_that_is_dropped_midway_kills_the_program_and_leaves_no_file() {
+    let folder = tempfile::tempdir().unwrap();
+    fake(folder.path(), "echo $$ > \"$0.pid\"; exec sleep 600");
+    let admin = house().connection("habitat_admin", "habitat_dev");
+    let backups = Backups::new(folder.path().join("backups")).programs(folder.path());
+    let pid = tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let mut client = admin.connector().unwrap().connect().await.unwrap();
+        let mut work = std::pin::pin!(backups.create(&mut client, &admin));
+        loop {
+            let step = tokio::time::timeout(std::time::Duration::from_millis(20), work.as_mut()).await;
+            assert!(step.is_err(), "it sleeps: {step:?}");
+            let told = std::fs::read_to_string(folder.path().join("pg_dump.pid")).unwrap_or_default();
+            if told.ends_with('\n') {
+                break told.trim().to_owned();
+            }
+        }
+    });
+    assert!(!Path::new("/proc").join(&pid).exists(), "process {pid} is there");
+    assert_eq!(std::fs::read_dir(backups.folder()).unwrap().count(), 0);
+}
+
+#[test]
+fn an_async_client_takes_a_backup_and_restores_it() {
+    let house = house();
+    let folder = tempfile::tempdir().unwrap();
+    if !has_programs(house, folder.path()) {
+        return;
+    }
+    fresh(house, "habitat_async", Kind::Test);
+    let [from, to] = ["habitat", "habitat_async"].map(|database| house.connection("habitat_admin", database));
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let mut client = from.connector().unwrap().connect().await.unwrap();
+        let backup = Backups::new(folder.path()).create(&mut client, &from).await.unwrap();
+        let mut client = to.connector().unwrap().connect().await.unwrap();
+        Restore::of(&backup).run(&mut client, &to).await.unwrap();
+    });
+    let [before, after] = ["habitat", "habitat_async"].map(|name| contents(&mut house.superuser(name)));
+    assert_eq!(before, after);
+}
+
+/// Programs of a version that fits every server, which do this.
+fn fake(folder: &Path, what: &str) {
+    // Written by another process: one that this process had open for writing might not run.
+    let program = format!(
+        "#!/bin/sh\ncase \"$1\" in\n--version) echo 'fake (PostgreSQL) 99.1' ;;\n*) {what} ;;\nesac\n"
+    );
+    let script = format!(
+        "for name in pg_dump pg_restore; do cat > $name <<'END'\n{program}END\nchmod 755 $name; done"
+    );
+    let written = std::process::Command::new("sh").args(["-c", &script]).current_dir(folder).status();
+    assert!(written.unwrap().success());
 }
 
 #[test]

@@ -184,6 +184,21 @@ fn a_database_that_is_not_there_is_told_of_and_nothing_is_ticked_by_mistake() {
 }
 
 #[test]
+fn a_replica_that_follows_is_counted() {
+    let server = habitat_migrate::testing::Server::builder().replication().start().unwrap();
+    let standby = server.standby().unwrap();
+    let cluster = habitat_migrate::provision::Cluster::blocking(|database| {
+        server.config().dbname(database).connect(postgres::NoTls)
+    });
+    let folder = tempfile::tempdir().unwrap();
+    crate::support::wait_for("the standby", || {
+        let report = checklist(folder.path()).replica().run(&cluster).unwrap();
+        report.line(Topic::Replica).expect("a line").to_string() == "[x] replica: 1 streaming"
+    });
+    drop(standby);
+}
+
+#[test]
 fn an_old_backup_opens_its_line_and_what_this_login_may_not_see_is_named() {
     let house = House::empty();
     house.deploy("production", None);

@@ -76,10 +76,8 @@ impl House {
     }
 
     fn connect(&self, role: &str, database: &str) -> Client {
-        self.connection(role, database)
-            .connector()
-            .and_then(|connector| Ok(connector.connect_blocking().expect("a login")))
-            .expect("a connection")
+        let connector = self.connection(role, database).connector().expect("a connection");
+        connector.connect_blocking().unwrap_or_else(|error| panic!("{role} to {database}: {error:?}"))
     }
 
     fn superuser(&self, database: &str) -> Client {

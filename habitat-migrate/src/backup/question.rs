@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use super::error::{Cause, Error, Result};
 use crate::client::{Client, Reply};
 use crate::provision::Connection;
-use crate::sql::Ident;
+use crate::sql::{Ident, Literal};
 
 /// The server and the login, as the client's connection sees them.
 pub(super) struct Server {
@@ -72,6 +72,24 @@ pub(super) async fn target<C: Client>(client: &mut C) -> Result<Target> {
         target.recorded.extend(ask(client, &sql).await?.rows("name").map(|row| row.text(1).to_owned()));
     }
     Ok(target)
+}
+
+/// Makes the records that came with a backup those that the target had before.
+pub(super) async fn keep_record<C: Client>(client: &mut C, before: &Target) -> Result<()> {
+    let Some(kind) = before.recorded.first() else { return Ok(()) };
+    let now = ask(client, TARGET).await?;
+    let came = now
+        .rows("environment")
+        .map(|row| row.text(1))
+        .filter(|s| !before.environments.iter().any(|b| b == s));
+    let update = |schema: &str| {
+        format!("UPDATE {}.schema_migrations_environment SET name = {};\n", Ident(schema), Literal(kind))
+    };
+    let updates: String = came.map(update).collect();
+    if !updates.is_empty() {
+        ask(client, &updates).await?;
+    }
+    Ok(())
 }
 
 async fn ask<C: Client>(client: &mut C, sql: &str) -> Result<Reply> {

@@ -42,7 +42,7 @@ impl Restore {
     ///
     /// The database is a fresh one, without tables: one that was just created, or just provisioned. The roles that own things and have
     /// rights in the backup are there; provisioning makes them. What the database is recorded as stays what it is: production's
-    /// backup does not make production of another database. Statistics are gathered behind it.
+    /// backup does not make production of another database; one that is recorded as nothing becomes what the backup says. Statistics are gathered behind it.
     ///
     /// # Errors
     ///
@@ -85,6 +85,7 @@ impl Restore {
             }
             restore.arg(program::to_database(connection.database())).arg(self.backup.path());
             program::run(client, restore).await?;
+            question::keep_record(client, &target).await?;
             client.run("ANALYZE").await.map_err(Error::failed)?;
             Ok(())
         }))

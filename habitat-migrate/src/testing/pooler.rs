@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use postgres::{Config, NoTls};
 
+use super::account::Account;
+use super::builder::Durability;
 use super::database::Database;
 use super::error::{Kind, ServerError};
 use super::server::Server;
@@ -158,12 +160,11 @@ impl PgBouncerBuilder<'_> {
     /// No PgBouncer is installed: what was tried, and how to install it. It does not start: the end of its log. The server is that of
     /// `HABITAT_TEST_DATABASE_URL`.
     pub fn start(self) -> Result<PgBouncer, ServerError> {
-        let external = || Kind::External { what: "pooler" };
-        let plan = self.server.plan().ok_or_else(external)?;
-        let account = plan.account.as_ref();
+        let account = Account::for_server()?;
+        let account = account.as_ref();
         let program = program()?;
         let mut refused = None;
-        for parent in data::parents(plan.durability, account) {
+        for parent in data::parents(Durability::ForTests, account) {
             let folder = parent.join(format!("habitat-{}", super::unique()));
             let file = folder.join("pgbouncer.ini");
             match Supervisor::ending_by("TERM", &folder, &[data::text(&program), data::text(&file)], account)

@@ -37,10 +37,12 @@ impl Server {
     /// server's settings.
     ///
     /// # Errors
-    /// This server lets no standby follow, or is that of `HABITAT_TEST_DATABASE_URL`; its files cannot be copied; the standby does not start.
+    /// This server lets no standby follow, or is shared with others; its files cannot be copied; the standby does not start.
     pub fn standby(&self) -> Result<Standby, ServerError> {
         let external = || Kind::External { what: "standby" };
-        let plan = self.plan().ok_or_else(external)?;
+        let shared = || Kind::Shared { what: "standby" };
+        let plan =
+            self.plan().ok_or_else(|| if self.socket_dir().is_some() { shared() } else { external() })?;
         let (folder, data) = (self.socket_dir().ok_or_else(external)?, self.data_dir().ok_or_else(external)?);
         if !off_runtime(|| lets_standbys_follow(&self.config()))? {
             let advice = "start it with Builder::replication";
