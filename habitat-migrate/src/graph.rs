@@ -104,7 +104,7 @@ impl Graph {
         for node in &mut self.nodes {
             if let Some(entry) = entries.get(&node.id) {
                 node.mark = Mark::of(entry.stage());
-                node.note = entry.record().map_or_else(|| node.description.clone(), |record| when(record));
+                node.note = entry.record().map_or_else(|| node.description.clone(), when);
             }
         }
         let (lanes, nodes) = (std::mem::take(&mut self.lanes), std::mem::take(&mut self.nodes));

@@ -62,7 +62,8 @@ fn normalised(dump: &str) -> String {
         let framed = n < head || n >= tail;
         // Nor do two empty lines where there was something between them.
         let doubled = framed && line.is_empty() && (text.is_empty() || text.ends_with("\n\n"));
-        if !(framed && differs(line)) && !doubled {
+        let left_out = doubled || (framed && differs(line));
+        if !left_out {
             text.push_str(line);
             text.push('\n');
         }

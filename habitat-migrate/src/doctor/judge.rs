@@ -331,10 +331,9 @@ fn backup(examination: &Examination, facts: &Facts) -> Line {
     let line = |level, text: String| Line::new(Topic::Backup, level, text);
     let next = "take one before you migrate, and see to it that one is taken regularly";
     match (&examination.backups, &facts.backup) {
-        (Some((backups, limit)), Some(Ok(Some(backup)))) => {
+        (Some((_, limit)), Some(Ok(Some(backup)))) => {
             let age = age(facts.now, backup.taken_at());
             let text = format!("{} is {} old", backup.path().display(), span(age));
-            let _ = backups;
             if age > *limit { line(Level::Warning, text).next(next) } else { line(Level::Good, text) }
         }
         (Some((backups, _)), Some(Ok(None))) => {
