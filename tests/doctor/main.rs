@@ -112,7 +112,8 @@ fn a_database_that_is_well_has_nothing_wrong_and_fits_a_page() {
 }
 
 /// What an examination could leave behind.
-const TRACES: &str = "SELECT concat_ws(' ', (SELECT count(*) FROM pg_class), (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'),
+const TRACES: &str = "SELECT concat_ws(' ', (SELECT count(*) FROM pg_class), (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())),
     (SELECT count(*) FROM schema_migrations_log))";
 
 #[test]
