@@ -11,9 +11,9 @@ mod drift;
 mod table;
 
 pub use drift::Drift;
+pub(crate) use drift::{Audit, Log, Logged, Place};
 #[cfg(feature = "cli")]
 pub(crate) use table::{took, word};
-pub(crate) use drift::{Audit, Log, Logged, Place};
 
 /// Where a database stands, migration by migration, and whether its tracker is what the log of it says.
 ///

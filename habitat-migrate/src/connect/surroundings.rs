@@ -60,7 +60,8 @@ fn read_service(
     variable: &dyn Fn(&str) -> Option<String>,
 ) -> Result<(), ConnectError> {
     let own = file.map(PathBuf::from).or_else(|| home.map(|home| home.join(".pg_service.conf")));
-    let system = variable("PGSYSCONFDIR").map_or_else(|| PathBuf::from("/etc/postgresql-common"), PathBuf::from);
+    let system =
+        variable("PGSYSCONFDIR").map_or_else(|| PathBuf::from("/etc/postgresql-common"), PathBuf::from);
     for path in own.into_iter().chain([system.join("pg_service.conf")]) {
         let Ok(text) = std::fs::read_to_string(&path) else { continue };
         let mut inside = false;
@@ -76,7 +77,9 @@ fn read_service(
             }
             let Some((key, value)) = line.split_once('=') else {
                 let path = path.display();
-                return Err(ConnectError::invalid(format!("a line of service {service:?} in {path} has no `=`")));
+                return Err(ConnectError::invalid(format!(
+                    "a line of service {service:?} in {path} has no `=`"
+                )));
             };
             if params.given(key.trim()).is_none() {
                 params.fill(key.trim(), value.trim().to_owned())?;
@@ -226,7 +229,8 @@ mod tests {
         let path = folder.path().join("services");
         fs::write(&path, "[shop]\nhost=db\nuser=app\nport=6432\n[other]\nhost=no\n").expect("a file");
         let path = path.to_str().expect("UTF-8");
-        let variables = [("PGSERVICE", "shop"), ("PGSERVICEFILE", path), ("PGUSER", "x"), ("PGDATABASE", "d")];
+        let variables =
+            [("PGSERVICE", "shop"), ("PGSERVICEFILE", path), ("PGUSER", "x"), ("PGDATABASE", "d")];
         let params = completed(Some("port=7000"), &variables).expect("parameters");
         let values = ["host", "user", "port", "dbname"].map(|key| params.get(key));
         assert_eq!(values, [Some("db"), Some("app"), Some("7000"), Some("d")]);

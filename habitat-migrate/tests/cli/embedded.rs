@@ -52,8 +52,17 @@ fn embedded(desk: &Desk, arguments: &str) -> Outcome {
 fn a_service_says_the_same_as_the_command_over_its_folder() {
     let desk = Desk::with_shop();
     desk.done(&["up", "--to", "1"]);
-    for arguments in ["status", "plan", "pending", "check --list", "history", "verify", "plan --sql", "status -o json", "up --to 9"]
-    {
+    for arguments in [
+        "status",
+        "plan",
+        "pending",
+        "check --list",
+        "history",
+        "verify",
+        "plan --sql",
+        "status -o json",
+        "up --to 9",
+    ] {
         let own: Vec<&str> = arguments.split(' ').collect();
         let (alone, within) = (desk.run(&own), embedded(&desk, arguments));
         assert_eq!(alone.out, within.out, "{arguments}");

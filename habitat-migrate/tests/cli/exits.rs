@@ -63,7 +63,11 @@ fn two_is_also_a_folder_with_a_mistake_and_a_database_that_nobody_names() {
     command.arg("status").current_dir(desk.path());
     let status = outcome(command);
     assert_eq!(status.code, 2, "{}", status.err);
-    assert!(status.err.contains("no database is named") && status.err.contains("--database-url"), "{}", status.err);
+    assert!(
+        status.err.contains("no database is named") && status.err.contains("--database-url"),
+        "{}",
+        status.err
+    );
 
     desk.write("migrations/02_again.sql", "SELECT 1;");
     let check = desk.run(&["check"]);

@@ -10,7 +10,9 @@ fn a_new_migration_has_the_next_number_and_its_skeletons() {
         assert!(out.contains(&format!("created migrations/{name}")), "{out}");
         desk.read(&format!("migrations/{name}"));
     }
-    assert!(desk.read("migrations/03_create_users.sql").starts_with("-- habitat: description create users\n"));
+    assert!(
+        desk.read("migrations/03_create_users.sql").starts_with("-- habitat: description create users\n")
+    );
     let check = desk.run(&["check"]);
     assert_eq!(check.code, 2, "a skeleton is no migration");
     assert!(check.err.contains("03_create_users.sql") && check.err.contains("no statement"), "{}", check.err);

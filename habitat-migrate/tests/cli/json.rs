@@ -34,7 +34,9 @@ fn every_verb_s_answer_is_what_its_schema_says() {
     assert_eq!(valid(&desk, &["check"], 0)["result"]["migrations"][1]["migration"], "migrations:02_orders");
     assert_eq!(valid(&desk, &["pending"], 3)["result"]["pending"][0]["description"], "What the shop sells");
     valid(&desk, &["plan"], 0);
-    assert!(valid(&desk, &["plan", "--sql"], 0)["result"]["sql"].as_str().is_some_and(|s| s.contains("items")));
+    assert!(
+        valid(&desk, &["plan", "--sql"], 0)["result"]["sql"].as_str().is_some_and(|s| s.contains("items"))
+    );
     valid(&desk, &["plan", "--sql", "--offline"], 0);
     valid(&desk, &["up", "--dry-run"], 0);
     assert_eq!(valid(&desk, &["run", "--to", "1"], 0)["verb"], "up", "an alias answers by the verb's name");
@@ -43,7 +45,10 @@ fn every_verb_s_answer_is_what_its_schema_says() {
     let status = valid(&desk, &["status"], 0);
     assert_eq!(status["result"]["migrations"][0]["stage"], "applied");
     assert_eq!(status["result"]["current"], true);
-    assert_eq!(valid(&desk, &["history", "-n", "1"], 0)["result"]["records"].as_array().map(Vec::len), Some(1));
+    assert_eq!(
+        valid(&desk, &["history", "-n", "1"], 0)["result"]["records"].as_array().map(Vec::len),
+        Some(1)
+    );
     valid(&desk, &["verify"], 0);
     valid(&desk, &["env", "show"], 0);
     valid(&desk, &["env", "set", "production"], 0);
@@ -51,13 +56,19 @@ fn every_verb_s_answer_is_what_its_schema_says() {
     valid(&desk, &["repair", "forget", "2", "--why", "dropped by hand"], 5);
     valid(&desk, &["repair", "forget", "2", "--why", "dropped by hand", "--confirm", &name], 0);
     valid(&desk, &["repair", "mark-applied", "2", "--why", "made by hand", "--confirm", &name], 0);
-    desk.write("migrations/02_orders.sql", "-- habitat: description Orders\nCREATE TABLE orders (item int NOT NULL REFERENCES items);\n");
+    desk.write(
+        "migrations/02_orders.sql",
+        "-- habitat: description Orders\nCREATE TABLE orders (item int NOT NULL REFERENCES items);\n",
+    );
     let changed = valid(&desk, &["status"], 0);
     assert_eq!(changed["result"]["migrations"][1]["stage"], "changed");
     let accept = ["repair", "accept-changed", "2", "--why", "a comment", "--confirm", &name];
     assert_eq!(valid(&desk, &accept, 0)["result"]["repaired"][0], "migrations:02_orders");
     let down = valid(&desk, &["down", "--confirm", &name], 5);
-    assert!(down["error"]["refusals"][0]["message"].as_str().is_some_and(|m| m.contains("02_orders")), "{down:#}");
+    assert!(
+        down["error"]["refusals"][0]["message"].as_str().is_some_and(|m| m.contains("02_orders")),
+        "{down:#}"
+    );
     valid(&desk, &["new", "prices"], 0);
     valid(&desk, &["completions", "bash"], 0);
     valid(&desk, &["man"], 0);
@@ -96,10 +107,21 @@ fn a_baseline_an_adoption_and_a_backfill() {
     assert_eq!(apply["result"]["state"], "recorded");
 
     let slow = Desk::with_shop();
-    slow.write("migrations/03_fill.sql", "-- habitat: backfill items by id, batch 5\nUPDATE items SET name = upper(name);\n");
+    slow.write(
+        "migrations/03_fill.sql",
+        "-- habitat: backfill items by id, batch 2\nUPDATE items SET name = (10 / (4 - id))::text WHERE ${range};\n",
+    );
     slow.done(&["up", "--to", "2"]);
-    let none = slow.run(&["backfill", "pause", "3"]);
-    assert_eq!(none.code, 2, "it has not begun: {}", none.err);
+    assert_eq!(valid(&slow, &["backfill", "pause", "3"], 2)["error"]["kind"], "invalid", "it has not begun");
+    slow.sql("INSERT INTO items SELECT n, 'x' FROM generate_series(1, 6) AS n; ANALYZE items");
+    valid(&slow, &["up"], 1);
+    let begun = valid(&slow, &["backfill", "status"], 0);
+    assert_eq!(begun["result"]["backfills"][0]["state"], "running");
+    assert_eq!(begun["result"]["backfills"][0]["rows"], 2);
+    assert_eq!(valid(&slow, &["backfill", "pause", "3"], 0)["result"]["backfills"][0]["state"], "paused");
+    assert_eq!(valid(&slow, &["up"], 0)["result"]["paused"], "migrations:03_fill");
+    assert_eq!(valid(&slow, &["backfill", "resume", "3"], 0)["result"]["backfills"][0]["state"], "running");
+    assert_eq!(valid(&slow, &["backfill", "restart", "3"], 0)["result"]["backfills"][0]["rows"], 0);
 }
 
 #[test]
@@ -110,7 +132,10 @@ fn provisioning_is_planned_applied_and_audited() {
     desk.write("provision.toml", &declared);
     let plan = valid(&desk, &["provision", "plan", "--environment", "test"], 0);
     assert_eq!(plan["result"]["steps"].as_array().map(Vec::len), Some(1), "{plan:#}");
-    assert_eq!(valid(&desk, &["provision", "audit", "--environment", "test"], 3)["result"]["findings"][0]["kind"], "missing-role");
+    assert_eq!(
+        valid(&desk, &["provision", "audit", "--environment", "test"], 3)["result"]["findings"][0]["kind"],
+        "missing-role"
+    );
     valid(&desk, &["provision", "apply", "--environment", "test"], 0);
     valid(&desk, &["provision", "audit", "--environment", "test"], 0);
     assert_eq!(valid(&desk, &["provision", "plan"], 2)["error"]["kind"], "usage");

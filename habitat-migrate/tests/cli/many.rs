@@ -23,5 +23,8 @@ fn the_status_of_5000_migrations_is_short_and_soon_there() {
     assert!(status.contains("… 4980 applied before these") && status.contains("5000 applied"), "{status}");
     // The figure for a release build is below half a second; this one has no optimisation and a busy machine.
     assert!(took < Duration::from_secs(10), "{took:?}");
-    assert_eq!(desk.done(&["status", "--all"]).lines().filter(|line| line.starts_with("applied")).count(), 5000);
+    assert_eq!(
+        desk.done(&["status", "--all"]).lines().filter(|line| line.starts_with("applied")).count(),
+        5000
+    );
 }

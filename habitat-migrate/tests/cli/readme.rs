@@ -31,13 +31,19 @@ fn the_walk_through_does_what_it_says() {
     let script = walk_through().join("\n");
     assert!(script.contains("habitat-migrate new") && script.contains("habitat-migrate down"), "{script}");
     // The one line that names somebody's own database.
-    let script: String = script.lines().filter(|line| !line.contains("DATABASE_URL=")).map(|l| format!("{l}\n")).collect();
+    let script: String =
+        script.lines().filter(|line| !line.contains("DATABASE_URL=")).map(|l| format!("{l}\n")).collect();
     let mut command = Command::new("bash");
     command.args(["-euxc", &script]).current_dir(desk.path());
     command.env("PATH", path).env("DATABASE_URL", desk.url()).env("CI", "true");
     let walked = outcome(command);
     assert_eq!(walked.code, 0, "{}\n{}", walked.out, walked.err);
-    for words in ["created migrations/0001_create_users.sql", "1 migration applied", "applied  ", "1 migration taken back"] {
+    for words in [
+        "created migrations/0001_create_users.sql",
+        "1 migration applied",
+        "applied  ",
+        "1 migration taken back",
+    ] {
         assert!(walked.out.contains(words), "{words}: {}", walked.out);
     }
 }

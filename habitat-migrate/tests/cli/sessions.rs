@@ -129,3 +129,27 @@ fn production_is_confirmed_by_typing_its_database_s_name() {
     let done = seen(&desk, 80, "down", &format!("{name}\n"));
     assert!(done.contains("1 migration taken back"), "{done}");
 }
+
+#[test]
+fn a_slow_migration_is_named_while_it_runs_and_a_blocked_one_with_who_is_in_the_way() {
+    let desk = Desk::with_shop();
+    desk.done(&["up"]);
+    desk.write("migrations/03_slow.sql", "SELECT pg_sleep(0.7);\n");
+    let slow = seen(&desk, 80, "up", "");
+    assert!(slow.contains("applying migrations:03_slow"), "{slow:?}");
+    assert!(slow.contains("\u{1b}[32m✓\u{1b}[0m applied migrations:03_slow ("), "{slow:?}");
+
+    desk.write("migrations/04_blocked.sql", "ALTER TABLE items ADD COLUMN price int;\n");
+    let mut other = desk.database().connect().expect("a connection");
+    let mut transaction = other.transaction().expect("a transaction");
+    transaction
+        .batch_execute("SET application_name = 'the till'; LOCK TABLE items IN ACCESS SHARE MODE")
+        .expect("a lock");
+    let blocked = seen(&desk, 140, "up --lock-timeout 100ms --retry-budget 400ms", "");
+    transaction.rollback().expect("an end");
+    for words in
+        ["attempt 1 at migrations:04_blocked", "in the way: process", "(the till)", "idle in transaction"]
+    {
+        assert!(blocked.contains(words), "{words}: {blocked}");
+    }
+}
