@@ -55,6 +55,54 @@ fn quickstart_tells_of_every_boot_and_ends_well() {
 }
 
 #[test]
+fn habitat_goes_from_nothing_to_production_and_tells_of_it() {
+    let output = Command::new(example("habitat")).output().expect("it starts");
+    let told = text(&output);
+    assert!(output.status.success(), "{told}");
+    let mut rest = told.as_str();
+    let seed = "applied  treasury:03_treasury_seed_data";
+    let mut lines = vec![
+        "== habitat_dev, development",
+        "CREATE ROLE \"habitat_write\" LOGIN",
+        "7 migrations applied",
+        "and again: 0 steps",
+    ];
+    lines.extend([
+        "agreements 10, people 9, treasury 12",
+        "refused: Transaction entries must sum to zero",
+        "governance: 0, 5, 50",
+    ]);
+    lines.extend([
+        "attempts, 0 not as expected",
+        "0 findings",
+        "== habitat, production",
+        "6 migrations applied",
+        "governance: 0, 0, 0",
+    ]);
+    lines.extend([
+        "attempts, 0 not as expected",
+        "0 findings",
+        "[x] passwords set",
+        "[x] row-level security",
+        "[x] migration tracker",
+    ]);
+    lines.extend(["[?] database firewall", "end with the program"]);
+    for line in lines {
+        let at = rest.find(line).unwrap_or_else(|| panic!("`{line}` is missing, or too early, in\n{told}"));
+        rest = &rest[at + line.len()..];
+    }
+    assert_eq!(told.matches(seed).count(), 1, "sample data is in development only: {told}");
+    // The programs for backups are not everywhere.
+    if !told.contains("no pg_dump and pg_restore of PostgreSQL") {
+        assert!(
+            told.contains("rows restored:  agreements 116, people 149") && told.contains("[x] recent backup"),
+            "{told}"
+        );
+        assert!(!told.contains("[ ]"), "{told}");
+    }
+}
+
+#[test]
 fn phase_c_goes_up_and_down_and_up_again_and_tells_of_it() {
     let output = Command::new(example("phase_c")).output().expect("it starts");
     let told = text(&output);
@@ -81,6 +129,8 @@ fn phase_c_goes_up_and_down_and_up_again_and_tells_of_it() {
     lines.extend(["3 tables, 12 columns", "as it was before: yes"].map(str::to_owned));
     lines.extend(all("applied"));
     lines.extend(["as it was the first time: yes", "findings: 0"].map(str::to_owned));
+    let validated = "7 of 7: api_key_usage, api_keys, audit_log";
+    assert!(told.contains(validated) && told.contains("integration tables left: 0"), "{told}");
     lines.push("rollback 006 005 004 003 002 001".to_owned());
     for line in &lines {
         let at = rest.find(line).unwrap_or_else(|| panic!("`{line}` is missing, or too early, in\n{told}"));

@@ -3,75 +3,21 @@
 
 mod support;
 
-use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use habitat_migrate::testing::{Database, Server};
+use habitat_migrate::testing::{PgBouncer, PoolMode, Server};
 use habitat_migrate::{Error, ErrorKind, Migrator, Report};
 use postgres::{Client, NoTls};
-use support::{catalog, in_child, leftovers, migrate_and_print, numbered, program, value, wait_for};
+use support::{catalog, in_child, leftovers, migrate_and_print, numbered, program, value};
 use tokio_postgres::Socket;
 use tokio_postgres::tls::{MakeTlsConnect, NoTlsStream, TlsConnect};
 
 const COUNT: usize = 40;
 
-/// A PgBouncer in front of the suite's server, gone with this value.
-struct Pooler {
-    child: Child,
-    folder: PathBuf,
-}
-
-impl Pooler {
-    fn start(mode: &str) -> Self {
-        let program = ["/usr/sbin/pgbouncer", "/usr/bin/pgbouncer", "/opt/homebrew/bin/pgbouncer"];
-        let program = program.iter().find(|path| Path::new(path).exists());
-        let program = program.expect("this suite needs PgBouncer: apt-get install pgbouncer");
-        let server = Server::shared().expect("a server");
-        let sockets = server.socket_dir().expect("these tests need a server of their own").display();
-        // Whoever runs the server may enter its folder, and runs the pooler.
-        let account = std::fs::metadata(server.data_dir().expect("a folder")).expect("a server");
-        let (uid, gid) =
-            (std::os::unix::fs::MetadataExt::uid(&account), std::os::unix::fs::MetadataExt::gid(&account));
-        let name = format!("habitat-pooler-{}-{mode}-{:?}", std::process::id(), std::thread::current().id());
-        let folder = std::env::temp_dir().join(name.replace(['(', ')'], ""));
-        std::fs::create_dir_all(&folder).expect("a folder");
-        std::os::unix::fs::chown(&folder, Some(uid), Some(gid)).expect("the folder is ours");
-        let file = folder.join("pgbouncer.ini");
-        let text = format!(
-            "[databases]\n* = host={sockets} port={port} user=postgres\n[pgbouncer]\nlisten_addr =\nlisten_port = 6432\n\
-             unix_socket_dir = {folder}\nauth_type = any\npool_mode = {mode}\ndefault_pool_size = 3\nmax_client_conn = 100\n\
-             ignore_startup_parameters = extra_float_digits\n",
-            port = server.port(),
-            folder = folder.display(),
-        );
-        std::fs::write(&file, text).expect("a file");
-        // It ends when its standard input does, whatever ends this process.
-        let script = "\"$0\" \"$1\" & cat; kill $!; wait";
-        let mut command = Command::new("/bin/sh");
-        command.args(["-c", script, program]).arg(&file).current_dir("/");
-        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
-        if uid != std::fs::metadata("/proc/self").map_or(uid, |own| std::os::unix::fs::MetadataExt::uid(&own))
-        {
-            command.uid(uid).gid(gid);
-        }
-        let pooler = Self { child: command.spawn().expect("a process"), folder };
-        wait_for("PgBouncer", || pooler.folder.join(".s.PGSQL.6432").exists());
-        pooler
-    }
-
-    fn url(&self, database: &Database) -> String {
-        format!("host={} port=6432 user=postgres dbname={}", self.folder.display(), database.name())
-    }
-}
-
-impl Drop for Pooler {
-    fn drop(&mut self) {
-        drop(self.child.stdin.take());
-        let _ = self.child.wait();
-        let _ = std::fs::remove_dir_all(&self.folder);
-    }
+/// A PgBouncer in front of the suite's server.
+fn pooler(mode: PoolMode) -> PgBouncer {
+    let server = Server::shared().expect("a server");
+    PgBouncer::builder(server).pool_mode(mode).start().expect("a pooler")
 }
 
 fn concurrent() -> Migrator {
@@ -123,9 +69,9 @@ fn eight(test: &'static str, url: &str) -> Vec<String> {
 
 #[test]
 fn r02_transactional_migrations_are_applied_once_through_a_pooler() {
-    let pooler = Pooler::start("transaction");
+    let pooler = pooler(PoolMode::Transaction);
     let database = support::database();
-    let printed = eight("child_migrates", &pooler.url(&database));
+    let printed = eight("child_migrates", &pooler.url_of(&database));
     let count = |text: &String| {
         let (_, rest) = text.split_once("applied ").expect("a count");
         rest.lines().next().and_then(|count| count.trim().parse::<usize>().ok()).expect("a number")
@@ -139,9 +85,9 @@ fn r02_transactional_migrations_are_applied_once_through_a_pooler() {
 
 #[test]
 fn r02_one_without_a_transaction_is_refused_through_a_pooler_before_any_write() {
-    let pooler = Pooler::start("transaction");
+    let pooler = pooler(PoolMode::Transaction);
     let database = support::database();
-    for text in eight("child_is_refused", &pooler.url(&database)) {
+    for text in eight("child_is_refused", &pooler.url_of(&database)) {
         assert!(text.contains("refused"), "{text}");
     }
     let mut client = database.connect().unwrap();
@@ -149,7 +95,7 @@ fn r02_one_without_a_transaction_is_refused_through_a_pooler_before_any_write() 
     assert_eq!(value::<i64>(&mut client, written), 0, "nothing was written");
     assert_eq!(leftovers(&mut client), (0, 0));
     // The error names the address at which the server itself is found.
-    let error = with_each_client(&pooler.url(&database), &concurrent()).remove(0).unwrap_err();
+    let error = with_each_client(&pooler.url_of(&database), &concurrent()).remove(0).unwrap_err();
     let server = Server::shared().unwrap();
     let address = format!("host={} port={}", server.socket_dir().unwrap().display(), server.port());
     assert!(format!("{error:?}").replace("\n    ", " ").contains(&address), "{error:?}");
@@ -186,7 +132,7 @@ impl<S> TlsConnect<S> for Willing {
 #[test]
 fn r02_a_driver_that_may_speak_tls_is_told_of_the_same_process() {
     let database = support::database();
-    let pooler = Pooler::start("transaction");
+    let pooler = pooler(PoolMode::Transaction);
     let migrate = |url: String| {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         runtime.block_on(async {
@@ -199,19 +145,19 @@ fn r02_a_driver_that_may_speak_tls_is_told_of_the_same_process() {
             concurrent().migrate(&mut client).await
         })
     };
-    let error = migrate(pooler.url(&database)).unwrap_err();
+    let error = migrate(pooler.url_of(&database)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Pooler, "{error:?}");
     migrate(database.url()).unwrap_or_else(|error| panic!("{error:?}"));
 }
 
 #[test]
 fn a_pooler_in_session_mode_is_taken_at_the_callers_word() {
-    let pooler = Pooler::start("session");
+    let pooler = pooler(PoolMode::Session);
     let database = support::database();
-    for outcome in with_each_client(&pooler.url(&database), &concurrent()) {
+    for outcome in with_each_client(&pooler.url_of(&database), &concurrent()) {
         assert_eq!(outcome.unwrap_err().kind(), ErrorKind::Pooler, "nobody said so");
     }
-    for outcome in with_each_client(&pooler.url(&database), &concurrent().assume_session()) {
+    for outcome in with_each_client(&pooler.url_of(&database), &concurrent().assume_session()) {
         outcome.unwrap_or_else(|error| panic!("{error:?}"));
     }
     assert_eq!(leftovers(&mut database.connect().unwrap()), (0, 0));
@@ -239,14 +185,14 @@ fn child_wants_a_database_for_a_test() {
 #[test]
 fn a_test_is_told_of_a_pooler_that_changes_sessions_and_takes_one_that_does_not() {
     for (mode, answer) in [
-        ("transaction", "refused between the tests and their server stands a pooler"),
-        ("session", "given one"),
+        (PoolMode::Transaction, "refused between the tests and their server stands a pooler"),
+        (PoolMode::Session, "given one"),
     ] {
-        let pooler = Pooler::start(mode);
-        let url = format!("host={} port=6432 user=postgres dbname=postgres", pooler.folder.display());
+        let pooler = pooler(mode);
+        let url = pooler.url();
         let output =
             program("child_wants_a_database_for_a_test", &url).with("HABITAT_TEST_DATABASE_URL", &url).run();
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!(text.contains(answer), "{mode}: {text}{}", String::from_utf8_lossy(&output.stderr));
+        assert!(text.contains(answer), "{mode:?}: {text}{}", String::from_utf8_lossy(&output.stderr));
     }
 }

@@ -2,55 +2,22 @@
 
 mod support;
 
-use habitat_migrate::testing::{Builder, Database, Server};
+use habitat_migrate::testing::{Database, Server, Standby};
 use habitat_migrate::{ErrorKind, MigrationId, Migrator};
 use habitat_wire::{Proxy, Target};
 use postgres::{Client, NoTls};
-use support::{complaints, numbered, value, wait_for};
+use support::{complaints, numbered};
 
 /// A primary and its streaming standby; the standby is stopped first.
 struct Pair {
-    standby: Server,
+    standby: Standby,
     primary: Server,
 }
 
 impl Pair {
-    /// Every server of this machine begins as a copy of one initialised folder, so all of them are one cluster
-    /// at one place in its log: a second server needs no base backup to follow a first one.
     fn start() -> Self {
-        let settings = |builder: Builder| {
-            let builder = builder.setting("wal_level", "replica").setting("max_wal_senders", "10");
-            builder.setting("hot_standby", "on").setting("wal_keep_size", "256MB")
-        };
-        let primary = settings(Server::builder()).start().expect("a primary");
-        let host = primary.socket_dir().expect("a folder").display();
-        let source = format!("host={host} port={} user=postgres", primary.port());
-        let standby =
-            settings(Server::builder()).setting("primary_conninfo", source).file("standby.signal", "");
-        let pair = Self { standby: standby.start().expect("a standby"), primary };
-        let cluster = |server: &Server| {
-            let mut client = server.config().connect(NoTls).unwrap();
-            value::<i64>(&mut client, "SELECT system_identifier FROM pg_control_system()")
-        };
-        assert_eq!(
-            cluster(&pair.standby),
-            cluster(&pair.primary),
-            "the cache of initialised folders is not used"
-        );
-        pair
-    }
-
-    /// Waits until the standby has what the primary has.
-    fn catch_up(&self) {
-        let mut primary = self.primary.config().connect(NoTls).unwrap();
-        let mut standby = self.standby.config().connect(NoTls).unwrap();
-        let written: String = value(&mut primary, "SELECT pg_current_wal_insert_lsn()::text");
-        let replayed = format!("SELECT pg_last_wal_replay_lsn() >= '{written}'");
-        wait_for("the standby", || {
-            // Commits are not waited for, so that the log's last page may not have been handed on.
-            primary.batch_execute("SELECT pg_switch_wal()").unwrap();
-            value(&mut standby, &replayed)
-        });
+        let primary = Server::builder().replication().start().expect("a primary");
+        Self { standby: primary.standby().expect("a standby"), primary }
     }
 
     fn proxy(&self) -> Proxy {
@@ -74,7 +41,7 @@ fn r32_a_standby_that_is_up_to_date_costs_one_round_trip() {
     let database = pair.primary.database().unwrap();
     let migrator = Migrator::new(numbered(3));
     migrator.migrate(&mut database.connect().unwrap()).unwrap();
-    pair.catch_up();
+    pair.standby.wait_for_replay().unwrap();
 
     let proxy = pair.proxy();
     let mut client = Client::connect(&proxy.url(database.name(), "postgres"), NoTls).unwrap();
@@ -92,7 +59,7 @@ fn r32_a_standby_that_lacks_something_is_an_error_that_names_it_and_nothing_is_t
     let pair = Pair::start();
     let database = pair.primary.database().unwrap();
     Migrator::new(numbered(2)).migrate(&mut database.connect().unwrap()).unwrap();
-    pair.catch_up();
+    pair.standby.wait_for_replay().unwrap();
 
     let mut client = pair.boot(&database);
     let error = Migrator::new(numbered(4)).migrate(&mut client).unwrap_err();
@@ -108,7 +75,7 @@ fn r32_a_standby_that_lacks_something_is_an_error_that_names_it_and_nothing_is_t
 
     // Once the primary has it, the standby has it.
     Migrator::new(numbered(4)).migrate(&mut database.connect().unwrap()).unwrap();
-    pair.catch_up();
+    pair.standby.wait_for_replay().unwrap();
     assert!(Migrator::new(numbered(4)).migrate(&mut client).unwrap().is_unchanged());
 }
 

@@ -114,8 +114,10 @@ fn a_killed_supervisor_leaves_the_cleaning_to_the_drop() {
 }
 
 #[test]
-fn the_shared_server_goes_with_the_process_that_ends_normally() {
-    let mut helper = Helper::start(&mut helper("shared"));
+fn the_shared_server_goes_with_its_last_process() {
+    // A place of its own: this process too may hold the usual one.
+    let place = cache_for_all();
+    let mut helper = Helper::start(helper("shared").env("HABITAT_TEST_SERVER_FOLDER", place.path()));
     let (pid, folder) = helper.server();
     assert!(helper.child.wait().unwrap().success());
     assert_gone(pid, &folder);

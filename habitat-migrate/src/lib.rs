@@ -27,7 +27,11 @@
 #[cfg(feature = "adopt")]
 pub mod adopt;
 mod backfill;
+#[cfg(feature = "provision")]
+pub mod backup;
 pub mod build;
+#[cfg(feature = "provision")]
+pub mod checklist;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod client;

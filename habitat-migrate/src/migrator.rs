@@ -181,6 +181,13 @@ impl Migrator {
         self
     }
 
+    /// The values of all placeholders.
+    #[cfg(all(feature = "testing", unix))]
+    pub(crate) fn placeholders(mut self, values: Placeholders) -> Self {
+        self.placeholders = values;
+        self
+    }
+
     /// The name of the database, as a person typed it: what cannot be undone is done in a database that is recorded as
     /// production only with it.
     #[must_use]

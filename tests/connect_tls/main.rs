@@ -39,15 +39,15 @@ struct Secured {
 
 impl Secured {
     fn start() -> Result<Secured, Box<dyn Error>> {
-        let authority = authority("the authority")?;
-        let (certificate, key) = issued(server_params("db.test")?, &authority)?;
+        let server = with_roles(Server::builder().tls_host("db.test").file("pg_hba.conf", HBA).start()?)?;
         let folder = tempfile::tempdir()?;
-        fs::write(folder.path().join("ca.pem"), authority.pem())?;
-        fs::write(folder.path().join("stranger.pem"), self::authority("a stranger")?.pem())?;
-        let (client, client_key) = issued(params_of("certified")?, &authority)?;
-        fs::write(folder.path().join("client.crt"), client)?;
-        private(&folder.path().join("client.key"), &client_key)?;
-        Ok(Secured { server: tls_server(certificate, key, Some(&authority))?, folder })
+        // Copies, as these tests change who may read them.
+        fs::copy(server.ca_certificate().expect("it has TLS"), folder.path().join("ca.pem"))?;
+        fs::write(folder.path().join("stranger.pem"), authority("a stranger")?.pem())?;
+        let client = server.client_certificate("certified")?;
+        fs::copy(client.certificate(), folder.path().join("client.crt"))?;
+        fs::copy(client.key(), folder.path().join("client.key"))?;
+        Ok(Secured { server, folder })
     }
 
     /// A string for `db.test`, where `$` stands for the folder of the certificates.
@@ -61,16 +61,9 @@ fn at(host: &str, server: &Server, rest: &str) -> String {
     format!("host={host} hostaddr=127.0.0.1 port={port} dbname=postgres {rest}")
 }
 
-fn tls_server(
-    certificate: String,
-    key: String,
-    clients: Option<&Authority>,
-) -> Result<Server, Box<dyn Error>> {
-    let mut builder = Server::builder().tls(certificate, key).file("pg_hba.conf", HBA);
-    if let Some(authority) = clients {
-        builder = builder.file("clients.pem", authority.pem()).setting("ssl_ca_file", "clients.pem");
-    }
-    with_roles(builder.start()?)
+/// A server with a certificate of another making than the library's.
+fn tls_server(certificate: String, key: String) -> Result<Server, Box<dyn Error>> {
+    with_roles(Server::builder().tls_with(certificate, key).file("pg_hba.conf", HBA).start()?)
 }
 
 fn plain_server() -> Result<Server, Box<dyn Error>> {
@@ -104,11 +97,6 @@ fn authority(name: &str) -> Result<Authority, rcgen::Error> {
 fn issued(params: CertificateParams, authority: &Authority) -> Result<(String, String), rcgen::Error> {
     let key = KeyPair::generate()?;
     Ok((params.signed_by(&key, authority)?.pem(), key.serialize_pem()))
-}
-
-fn private(path: &Path, text: &str) -> std::io::Result<()> {
-    fs::write(path, text)?;
-    fs::set_permissions(path, Permissions::from_mode(0o600))
 }
 
 /// How the session of both clients is encrypted: by which version of TLS, if at all.
@@ -178,7 +166,7 @@ fn modes_mean_what_the_table_says() -> Outcome {
     refused(&with("user=anyone sslrootcert=system"), Tls, "");
 
     let known = format!("user=anyone sslrootcert={}/ca.pem", secured.folder.path().display());
-    for host in ["other.test", "127.0.0.1"] {
+    for host in ["other.test", "127.0.0.2"] {
         encrypted(&at(host, &secured.server, &format!("{known} sslmode=verify-ca")));
         refused(
             &at(host, &secured.server, &format!("{known} sslmode=verify-full")),
@@ -216,7 +204,7 @@ fn a_certificate_out_of_date_fails_where_it_is_verified() -> Outcome {
     let mut params = server_params("db.test")?;
     params.not_after = date_time_ymd(2020, 1, 1);
     let (certificate, key) = issued(params, &authority)?;
-    let server = tls_server(certificate, key, None)?;
+    let server = tls_server(certificate, key)?;
     let folder = tempfile::tempdir()?;
     fs::write(folder.path().join("ca.pem"), authority.pem())?;
     let root = format!("user=anyone sslrootcert={}/ca.pem", folder.path().display());
@@ -239,7 +227,7 @@ fn a_server_s_own_certificate_may_be_the_root() -> Outcome {
         let certificate = params.self_signed(&key)?.pem();
         let folder = tempfile::tempdir()?;
         fs::write(folder.path().join("root.pem"), &certificate)?;
-        let server = tls_server(certificate, key.serialize_pem(), None)?;
+        let server = tls_server(certificate, key.serialize_pem())?;
         let rest =
             format!("user=anyone sslmode=verify-full sslrootcert={}/root.pem", folder.path().display());
         if passes {

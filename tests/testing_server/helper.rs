@@ -54,13 +54,19 @@ pub(crate) fn helper(task: &str) -> Command {
 pub(crate) fn helper_of(program: &Path, task: &str) -> Command {
     let mut command = Command::new(program);
     command.args(["--ignored", "--exact", "helper_process", "--nocapture"]);
-    command.env("HABITAT_TEST_HELPER", task).env_remove("HABITAT_TEST_DATABASE_URL");
+    command.env("HABITAT_TEST_HELPER", task).env("HABITAT_TEST_SERVER_IDLE", "0");
+    command.env_remove("HABITAT_TEST_DATABASE_URL").env_remove("DATABASE_URL");
     command
 }
 
 /// A temporary folder that the account of root's servers may enter.
 pub(crate) fn cache_for_all() -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
+    folder_for_all(&std::env::temp_dir())
+}
+
+/// The same in `parent`, if there is such a folder.
+pub(crate) fn folder_for_all(parent: &Path) -> TempDir {
+    let folder = tempfile::tempdir_in(parent).or_else(|_| tempfile::tempdir()).unwrap();
     std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
     folder
 }

@@ -51,6 +51,7 @@ pub use password::{Password, PasswordChange, rotate, set_password, set_passwords
 pub use probe::{Expectation, Outcome, Probe, ProbeReport, ProbeResult, Probes};
 pub use probe_attempt::{Attempt, Relation};
 pub use role::{Membership, Password as PasswordSource, Role, Setting, Value};
+pub(crate) use rules::audit_rules_of;
 pub use rules::{Repair, RuleFinding, Rules, audit_rules};
 pub use secret::Written;
 pub use step::{Place, Plan, Step};

@@ -168,17 +168,20 @@ impl Provision {
         &'a self,
         cluster: &'a Cluster<'_, C>,
     ) -> C::Outcome<'a, Result<Vec<Finding>>> {
-        C::complete(Box::pin(async move {
-            let mut server = cluster.open(cluster.maintenance_name()).await?;
-            let live = self.read(&mut server, cluster).await?;
-            let nothing = BTreeSet::new();
-            let Difference { plan, refusals: _, surplus } = diff(&self.declaration, &live, &nothing);
-            let mut findings: Vec<Finding> = contradicting(&self.declaration, &live);
-            findings.extend(plan.steps.into_iter().filter_map(found));
-            findings.extend(plan.remains);
-            findings.extend(surplus);
-            Ok(findings)
-        }))
+        C::complete(Box::pin(self.findings(cluster)))
+    }
+
+    /// [`Provision::audit`], to be awaited.
+    pub(crate) async fn findings<C: Client>(&self, cluster: &Cluster<'_, C>) -> Result<Vec<Finding>> {
+        let mut server = cluster.open(cluster.maintenance_name()).await?;
+        let live = self.read(&mut server, cluster).await?;
+        let nothing = BTreeSet::new();
+        let Difference { plan, refusals: _, surplus } = diff(&self.declaration, &live, &nothing);
+        let mut findings: Vec<Finding> = contradicting(&self.declaration, &live);
+        findings.extend(plan.steps.into_iter().filter_map(found));
+        findings.extend(plan.remains);
+        findings.extend(surplus);
+        Ok(findings)
     }
 
     /// Reads the server, and compares it.

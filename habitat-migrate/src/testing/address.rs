@@ -62,7 +62,7 @@ pub(super) fn without_password(config: &tokio_postgres::Config, database: &str) 
     url(&host, port, config.get_user().unwrap_or("postgres"), database)
 }
 
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {

@@ -26,6 +26,16 @@ pub struct Builder {
     files: Vec<(String, Vec<u8>)>,
     listen: Listen,
     durability: Durability,
+    replication: Replication,
+    #[cfg(feature = "testing-tls")]
+    tls: Option<super::tls::Wish>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Replication {
+    #[default]
+    None,
+    Streaming,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -50,8 +60,10 @@ pub(super) struct Plan {
     pub(super) cache: Option<Cache>,
     pub(super) durability: Durability,
     pub(super) tcp: bool,
-    settings: Vec<(String, String)>,
-    files: Vec<(String, Vec<u8>)>,
+    /// What it is a copy of; a new cluster if it is none.
+    pub(super) base: Option<super::base::Base>,
+    pub(super) settings: Vec<(String, String)>,
+    pub(super) files: Vec<(String, Vec<u8>)>,
 }
 
 impl Builder {
@@ -84,8 +96,43 @@ impl Builder {
         self
     }
 
+    /// Offers TLS, with a certificate for `localhost` and 127.0.0.1 by an authority that is made for this server: see
+    /// [`Server::ca_certificate`] and [`Server::tls_url`]. It listens on TCP too, as sockets have no TLS.
+    ///
+    /// ```no_run
+    /// use habitat_migrate::testing::Server;
+    ///
+    /// let server = Server::builder().tls().start()?;
+    /// println!("{}", server.tls_url("postgres", "postgres").expect("it has TLS"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[cfg(feature = "testing-tls")]
+    pub fn tls(mut self) -> Self {
+        self.tls.get_or_insert_default();
+        self.listen_tcp()
+    }
+
+    /// Offers TLS with a certificate that is for this host, too.
+    #[cfg(feature = "testing-tls")]
+    pub fn tls_host(mut self, host: impl Into<String>) -> Self {
+        self.tls.get_or_insert_default().hosts.push(host.into());
+        self.listen_tcp()
+    }
+
+    /// Offers TLS, and refuses connections by TCP without it; those by the Unix socket stay.
+    #[cfg(feature = "testing-tls")]
+    pub fn tls_only(self) -> Self {
+        self.tls().file("pg_hba.conf", TLS_ONLY)
+    }
+
+    /// Lets standbys follow: see [`Server::standby`].
+    pub fn replication(mut self) -> Self {
+        self.replication = Replication::Streaming;
+        self
+    }
+
     /// Offers TLS with this certificate and key, both PEM. It listens on TCP too, as sockets have no TLS.
-    pub fn tls(self, certificate: impl Into<Vec<u8>>, key: impl Into<Vec<u8>>) -> Self {
+    pub fn tls_with(self, certificate: impl Into<Vec<u8>>, key: impl Into<Vec<u8>>) -> Self {
         self.file("server.crt", certificate).file("server.key", key).setting("ssl", "on").listen_tcp()
     }
 
@@ -113,15 +160,32 @@ impl Builder {
             Ok(installation) => installation,
             Err(tried) => fetch::fetch(&machine, wanted, tried)?,
         };
-        Server::start_planned(Plan {
+        let (settings, files) = (self.settings.clone(), self.files.clone());
+        let mut plan = Plan {
             installation,
             account,
             cache,
             durability: self.durability,
             tcp: self.listen == Listen::SocketAndTcp,
-            settings: self.settings,
-            files: self.files,
-        })
+            base: None,
+            settings: Vec::new(),
+            files: Vec::new(),
+        };
+        if self.replication == Replication::Streaming {
+            plan.settings.extend(REPLICATION.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        }
+        #[cfg(feature = "testing-tls")]
+        let authority = match &self.tls {
+            Some(wish) => Some(wish.fulfil(&mut plan)?),
+            None => None,
+        };
+        // What the caller says counts more than what this library does.
+        plan.settings.extend(settings);
+        plan.files.extend(files);
+        let server = Server::start_planned(plan)?;
+        #[cfg(feature = "testing-tls")]
+        let server = server.with_authority(authority);
+        Ok(server)
     }
 }
 
@@ -129,7 +193,13 @@ impl Plan {
     /// Makes the data folder in `folder`.
     pub(super) fn initialise(&self, folder: &Path) -> Result<(), ServerError> {
         let (data, account) = (folder.join("data"), self.account.as_ref());
-        data::initialise(&data, &self.installation, account, self.cache.as_ref())?;
+        if let Some(base) = &self.base {
+            base.copy_to(&data, account)?;
+            let listen = if self.tcp { "127.0.0.1" } else { "" };
+            data::configure(&data, &[("primary_conninfo", base.source()), ("listen_addresses", listen)])?;
+            return data::put(&data, "standby.signal", b"", account);
+        }
+        data::initialise(&data, &self.installation, account, self.cache.as_ref(), data::Segments::Usual)?;
         let tcp = if self.tcp { "127.0.0.1" } else { "" };
         let mut settings = vec![("listen_addresses", tcp), ("max_connections", "200")];
         if self.durability == Durability::ForTests {
@@ -151,7 +221,7 @@ impl Plan {
 }
 
 /// Nothing that only a crash of the machine would need.
-const FOR_TESTS: [(&str, &str); 6] = [
+pub(super) const FOR_TESTS: [(&str, &str); 6] = [
     ("fsync", "off"),
     ("synchronous_commit", "off"),
     ("full_page_writes", "off"),
@@ -161,7 +231,15 @@ const FOR_TESTS: [(&str, &str); 6] = [
     ("dynamic_shared_memory_type", "mmap"),
 ];
 
-fn version_from_environment() -> Result<Option<u32>, ServerError> {
+/// What a standby needs of its primary. Enough of the log is kept for one that starts late.
+const REPLICATION: [(&str, &str); 4] =
+    [("wal_level", "replica"), ("max_wal_senders", "10"), ("hot_standby", "on"), ("wal_keep_size", "256MB")];
+
+#[cfg(feature = "testing-tls")]
+const TLS_ONLY: &str =
+    "local all all trust\nlocal replication all trust\nhostssl all all 127.0.0.1/32 trust\n";
+
+pub(super) fn version_from_environment() -> Result<Option<u32>, ServerError> {
     match std::env::var("HABITAT_PG") {
         Ok(text) if !text.trim().is_empty() => {
             text.trim().parse().map(Some).map_err(|_| Kind::Version { text }.into())

@@ -17,23 +17,31 @@ use super::program;
 
 /// Where a server's folder may be, best first: in memory if there is room, unless it is to survive a crash.
 pub(super) fn parents(durability: Durability, account: Option<&Account>) -> Vec<PathBuf> {
-    let mut parents = Vec::new();
-    match durability {
-        Durability::ForTests if free_bytes("/dev/shm").is_some_and(|free| free >= ROOM) => {
-            parents.push(PathBuf::from("/dev/shm"));
-        }
-        Durability::ForTests => {}
-        // /tmp is in memory on some systems, /var/tmp never is.
-        Durability::Durable => parents.push(PathBuf::from("/var/tmp")),
-    }
-    parents.extend([std::env::temp_dir(), PathBuf::from("/tmp")]);
-    parents.retain(|parent| {
-        parent.is_absolute()
-            && parent.as_os_str().len() <= LONGEST_PARENT
-            && (account.is_none() || usable_by_all(parent))
-    });
+    let mut parents = places(durability, account);
+    parents
+        .retain(|parent| parent != Path::new(MEMORY) || free_bytes(MEMORY).is_some_and(|free| free >= ROOM));
     parents
 }
+
+/// The same, whether there is room or not.
+pub(super) fn places(durability: Durability, account: Option<&Account>) -> Vec<PathBuf> {
+    let first = match durability {
+        Durability::ForTests => MEMORY,
+        // /tmp is in memory on some systems, /var/tmp never is.
+        Durability::Durable => "/var/tmp",
+    };
+    let mut places = vec![PathBuf::from(first), std::env::temp_dir(), PathBuf::from("/tmp")];
+    places.retain(|place| is_short(place) && (account.is_none() || usable_by_all(place)));
+    places
+}
+
+/// Whether a server's socket can be in a folder of this one.
+pub(super) fn is_short(parent: &Path) -> bool {
+    parent.is_absolute() && parent.as_os_str().len() <= LONGEST_PARENT
+}
+
+/// Linux's file system in memory.
+const MEMORY: &str = "/dev/shm";
 
 /// Room for some databases; containers often have 64 MB there.
 const ROOM: u64 = 1 << 30;
@@ -51,14 +59,24 @@ fn usable_by_all(folder: &Path) -> bool {
     has(folder, 0o003) && folder.ancestors().skip(1).all(|above| has(above, 0o001))
 }
 
+/// How large the files are in which a server keeps its log of writes. The first of them is there from the start, and
+/// is copied with the rest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Segments {
+    Usual,
+    /// 1 MB instead of 16: a new data folder is half as large.
+    Small,
+}
+
 /// Makes `data` an initialised data folder: a copy of the one in the cache, which is made first if need be.
 pub(super) fn initialise(
     data: &Path,
     installation: &Installation,
     account: Option<&Account>,
     cache: Option<&Cache>,
+    segments: Segments,
 ) -> Result<(), ServerError> {
-    if let Some(template) = cache.and_then(|cache| template(cache, installation, account).ok()) {
+    if let Some(template) = cache.and_then(|cache| template(cache, installation, account, segments).ok()) {
         let mut copy = Command::new("cp");
         copy.arg("-R").arg(template).arg(data);
         Account::apply(account, &mut copy);
@@ -67,18 +85,28 @@ pub(super) fn initialise(
         }
         let _ = std::fs::remove_dir_all(data);
     }
-    initdb(data, installation, account, &["--no-sync"])
+    program::output(initdb(data, installation, account, segments).arg("--no-sync")).map(drop)
+}
+
+impl Segments {
+    fn options(self) -> &'static [&'static str] {
+        match self {
+            Self::Usual => &[],
+            Self::Small => &["--wal-segsize=1"],
+        }
+    }
 }
 
 fn template(
     cache: &Cache,
     installation: &Installation,
     account: Option<&Account>,
+    segments: Segments,
 ) -> Result<PathBuf, ServerError> {
-    let name = template_name(installation, account);
+    let name = template_name(installation, account, segments);
     let data = cache.templates().join(&name);
     if !data.exists() {
-        let _lock = cache.lock(&name)?;
+        let lock = cache.lock(&name)?;
         if !data.exists() {
             let staging = Staging::new(&cache.templates(), &name)?;
             if let Some(account) = account {
@@ -90,7 +118,9 @@ fn template(
                 })?;
             }
             // Synced, as it stays: a crash of the machine must not leave an empty file to every later server.
-            initdb(&staging.folder().join("data"), installation, account, &[])?;
+            // Under the lock until it ends: it crashes if its folder is removed, and leaves shared memory behind.
+            let mut initdb = initdb(&staging.folder().join("data"), installation, account, segments);
+            program::output_under(&mut initdb, &lock)?;
             staging.finish("data", &name)?;
         }
     }
@@ -98,12 +128,12 @@ fn template(
 }
 
 /// Told apart by everything that can change what initdb makes, or who can read it.
-fn template_name(installation: &Installation, account: Option<&Account>) -> String {
+fn template_name(installation: &Installation, account: Option<&Account>, segments: Segments) -> String {
     let mut hasher = DefaultHasher::new();
     installation.version.line.hash(&mut hasher);
     installation.bin.hash(&mut hasher);
     account.map(|account| account.uid).hash(&mut hasher);
-    (std::env::consts::ARCH, INITDB).hash(&mut hasher);
+    (std::env::consts::ARCH, INITDB, segments.options()).hash(&mut hasher);
     format!("{}-{:016x}", installation.version.number, hasher.finish())
 }
 
@@ -111,13 +141,13 @@ fn initdb(
     data: &Path,
     installation: &Installation,
     account: Option<&Account>,
-    more: &[&str],
-) -> Result<(), ServerError> {
+    segments: Segments,
+) -> Command {
     let mut command = Command::new(installation.bin.join("initdb"));
     // Its search for the time zone that the system's clock is in takes longer than the rest of its start.
-    command.args(INITDB).args(more).arg("-D").arg(data).env("TZ", "UTC").env("LC_ALL", "C");
+    command.args(INITDB).args(segments.options()).arg("-D").arg(data).env("TZ", "UTC").env("LC_ALL", "C");
     Account::apply(account, &mut command);
-    program::output(&mut command).map(drop)
+    command
 }
 
 /// The same collation on every machine. Only the server's own account can reach the socket's folder, hence `trust`.

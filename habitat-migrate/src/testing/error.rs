@@ -58,9 +58,48 @@ pub(super) enum Kind {
     Version {
         text: String,
     },
-    Address,
+    Variable {
+        name: &'static str,
+        text: String,
+        wanted: &'static str,
+    },
+    Address {
+        variable: &'static str,
+    },
+    /// The user of a server that a variable names cannot be a test's.
+    NoRight {
+        variable: &'static str,
+    },
+    /// A folder of our name that somebody else has made, or that others may write to.
+    Foreign {
+        folder: PathBuf,
+    },
+    /// No PgBouncer is installed.
+    NoPooler {
+        tried: Vec<String>,
+        advice: &'static str,
+    },
+    /// The server cannot do what was asked of it, as it was started.
+    Unfit {
+        what: &'static str,
+        advice: &'static str,
+    },
+    /// A standby that does not come to where its primary is.
+    NotReplayed {
+        log: String,
+    },
+    /// A certificate cannot be made.
+    #[cfg(feature = "testing-tls")]
+    Certificate {
+        name: String,
+        source: rcgen::Error,
+    },
     /// Asked for something that only a server started here has.
     External {
+        what: &'static str,
+    },
+    /// Asked to do something to a server that other processes use.
+    Shared {
         what: &'static str,
     },
     Connect {
@@ -99,12 +138,42 @@ impl fmt::Display for ServerError {
             Kind::Version { text } => {
                 write!(f, "`{text}` is no version of PostgreSQL: give its first number, 17")
             }
-            Kind::Address => write!(f, "HABITAT_TEST_DATABASE_URL is no connection string"),
+            Kind::Variable { name, text, wanted } => write!(f, "{name} is `{text}`: give {wanted}"),
+            Kind::Address { variable } => write!(f, "{variable} is no connection string"),
+            Kind::NoRight { variable } => {
+                write!(f, "the user of {variable} may not create databases: ALTER ROLE … CREATEDB allows it")
+            }
+            Kind::Foreign { folder } => write!(
+                f,
+                "{} is not a folder that only this user may enter; remove it, or set HABITAT_TEST_SERVER_FOLDER \
+                 to another place for it",
+                folder.display()
+            ),
+            Kind::NoPooler { tried, advice } => {
+                write!(f, "found no PgBouncer to run")?;
+                for line in tried {
+                    write!(f, "\n  tried {line}")?;
+                }
+                write!(f, "\n  {advice}")
+            }
+            Kind::Unfit { what, advice } => write!(f, "this server {what}: {advice}"),
+            Kind::NotReplayed { log } => {
+                write!(
+                    f,
+                    "the standby did not catch up within a minute; the end of its log:\n{}",
+                    log.trim_end()
+                )
+            }
+            #[cfg(feature = "testing-tls")]
+            Kind::Certificate { name, .. } => write!(f, "could not make a certificate for {name}"),
             Kind::External { what } => {
                 write!(
                     f,
-                    "the server of HABITAT_TEST_DATABASE_URL was not started here and has no {what} to give"
+                    "a server that an environment variable names was not started here and has no {what} to give"
                 )
+            }
+            Kind::Shared { what } => {
+                write!(f, "no {what} of a server that others use too; Server::start() gives one of your own")
             }
             Kind::Connect { what, .. } => write!(f, "could not {what}"),
         }
@@ -116,6 +185,8 @@ impl std::error::Error for ServerError {
         match &*self.0 {
             Kind::Command { source, .. } | Kind::Io { source, .. } => Some(source),
             Kind::Connect { source, .. } => Some(source),
+            #[cfg(feature = "testing-tls")]
+            Kind::Certificate { source, .. } => Some(source),
             _ => None,
         }
     }
@@ -135,6 +206,11 @@ impl fmt::Debug for ServerError {
 }
 
 impl ServerError {
+    /// Whether it may be had elsewhere, as only the place was wrong.
+    pub(super) fn is_of_folder(&self) -> bool {
+        matches!(&*self.0, Kind::Folder { .. } | Kind::Foreign { .. })
+    }
+
     /// Whether the server did not start and logged this.
     pub(super) fn log_has(&self, text: &str) -> bool {
         matches!(&*self.0, Kind::NotStarted { log } if log.contains(text))

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+use super::error::ServerError;
 use super::server::Server;
 use super::steward::Steward;
 use super::test_error::{Kind, TestError};
@@ -16,10 +17,10 @@ pub(super) struct Host {
 }
 
 /// How long the steward's own connections are kept.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 enum Stays {
-    /// As long as the process.
-    Process,
+    /// As long as the process, which shares this server with others.
+    Process(&'static Server),
     /// As long as there are databases: a server of the user's is waiting for its clients to leave when it stops.
     Databases,
 }
@@ -30,31 +31,19 @@ impl Host {
     }
 
     pub(super) fn shared() -> Result<Self, TestError> {
-        let server = Server::shared().map_err(|error| TestError::from(Kind::Shared(error)))?;
-        Ok(Self { stays: Stays::Process, ..Self::of(server) })
+        Self::lasting(Server::shared())
     }
 
-    /// The shared server if it is of that version, else one for this process.
+    /// The shared server of that version.
     pub(super) fn of_version(text: &str) -> Result<Self, TestError> {
-        static STARTED: Mutex<Option<HashMap<u32, &'static Server>>> = Mutex::new(None);
         let number = text.trim().trim_start_matches("pg").trim_start_matches('-');
         let wanted: u32 = number.parse().map_err(|_| Kind::Version { text: text.to_owned() })?;
-        if let Ok(server) = Server::shared() {
-            if server.major() == wanted {
-                return Self::shared();
-            }
-        }
-        let mut started = STARTED.lock().unwrap_or_else(PoisonError::into_inner);
-        let started = started.get_or_insert_default();
-        let server = match started.get(&wanted) {
-            Some(server) => server,
-            None => {
-                // A static is never dropped: the server goes with the process.
-                let server = Box::leak(Box::new(Server::builder().version(wanted).start()?));
-                started.entry(wanted).or_insert(server)
-            }
-        };
-        Ok(Self { stays: Stays::Process, ..Self::of(server) })
+        Self::lasting(Server::shared_version(wanted))
+    }
+
+    fn lasting(server: Result<&'static Server, &'static ServerError>) -> Result<Self, TestError> {
+        let server = server.map_err(|error| TestError::from(Kind::Shared(error)))?;
+        Ok(Self { url: server.url(), stays: Stays::Process(server) })
     }
 
     /// The one steward of this process for this server.
@@ -68,9 +57,13 @@ impl Host {
                 return Ok(steward);
             }
         }
-        let steward = Arc::new(Steward::new(&self.url)?);
+        let shared = match self.stays {
+            Stays::Process(server) => Some(server),
+            Stays::Databases => None,
+        };
+        let steward = Arc::new(Steward::new(&self.url, shared)?);
         let entry = match self.stays {
-            Stays::Process => Entry::Kept(Arc::clone(&steward)),
+            Stays::Process(_) => Entry::Kept(Arc::clone(&steward)),
             Stays::Databases => Entry::Seen(Arc::downgrade(&steward)),
         };
         stewards.insert(self.url, entry);

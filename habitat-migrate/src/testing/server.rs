@@ -3,16 +3,18 @@
 use std::fmt;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use postgres::{Config, NoTls};
 
+use super::binaries::Version;
 use super::builder::{Builder, Plan};
 use super::database::Database;
 use super::error::{Kind, ServerError};
+use super::lease::Lease;
 use super::supervisor::Supervisor;
-use super::{address, data};
+use super::{address, data, environment, shared};
 
 /// A PostgreSQL server of your own, which is gone when this value is, or the process.
 ///
@@ -30,15 +32,26 @@ pub struct Server {
     url: String,
     version: String,
     major: u32,
-    /// `None` for the server of `HABITAT_TEST_DATABASE_URL`.
+    /// `None` for a server that an environment variable names.
     local: Option<Local>,
+    #[cfg(feature = "testing-tls")]
+    authority: Option<super::tls::Authority>,
 }
 
 struct Local {
-    supervisor: Supervisor,
+    hold: Hold,
     folder: PathBuf,
     port: u16,
     tcp: bool,
+    /// What it was started with; `None` for a server that others use too.
+    plan: Option<Arc<Plan>>,
+}
+
+/// What keeps the server alive as long as we live.
+enum Hold {
+    Own(Supervisor),
+    /// Held until the end of the process, which gives it back.
+    Shared(Lease),
 }
 
 /// How a server is told to stop.
@@ -67,7 +80,11 @@ impl Server {
         Builder::default()
     }
 
-    /// The one server of this process, started by the first call; or that of `HABITAT_TEST_DATABASE_URL`.
+    /// The server that all test processes of this user share; the first one that needs it starts it.
+    ///
+    /// The [module](super#which-server) tells which one it is. It stops by itself 10 seconds after its last process
+    /// is gone, however that ended. It belongs to all of them: what a test does to the whole server, such as a role
+    /// that it creates, is there for all others too. [`start`](Self::start) gives a test one of its own.
     ///
     /// ```no_run
     /// use habitat_migrate::testing::Server;
@@ -78,14 +95,36 @@ impl Server {
     ///
     /// # Errors
     /// As [`Builder::start`], the same one for each call; or the server of `HABITAT_TEST_DATABASE_URL` cannot be
-    /// reached.
+    /// reached; or an environment variable has a value that it cannot have.
     pub fn shared() -> Result<&'static Self, &'static ServerError> {
-        static SHARED: OnceLock<Result<Server, ServerError>> = OnceLock::new();
-        let shared = SHARED.get_or_init(|| match std::env::var("HABITAT_TEST_DATABASE_URL") {
-            Ok(url) if !url.is_empty() => Self::external(url),
-            _ => Self::start(),
-        });
-        shared.as_ref()
+        shared::server(None)
+    }
+
+    /// The same with this major version: 17. It is another server than that of another version.
+    ///
+    /// ```no_run
+    /// use habitat_migrate::testing::Server;
+    ///
+    /// assert_eq!(Server::shared_version(17)?.major(), 17);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`shared`](Self::shared). Servers of the environment that have another version are passed over.
+    pub fn shared_version(major: u32) -> Result<&'static Self, &'static ServerError> {
+        shared::server(Some(major))
+    }
+
+    /// Has a shared server wait at least `time` for another user once its last process is gone, so that a person can
+    /// look at what a test has left. It changes nothing for a server that others do not use.
+    ///
+    /// # Errors
+    /// The process that keeps the server is gone.
+    pub fn linger(&self, time: Duration) -> Result<(), ServerError> {
+        match self.local.as_ref().map(|local| &local.hold) {
+            Some(Hold::Shared(lease)) => lease.extend(time).map_err(|_| Kind::Supervisor.into()),
+            _ => Ok(()),
+        }
     }
 
     /// A database of a new, unique name that starts with `prefix`; it is dropped with the value.
@@ -155,21 +194,26 @@ impl Server {
     /// What the server has logged since it was first started.
     ///
     /// # Errors
-    /// The file cannot be read, or the server is that of `HABITAT_TEST_DATABASE_URL`, whose log is not known.
+    /// The file cannot be read, or the environment names the server, whose log is not known then.
     pub fn log(&self) -> Result<String, ServerError> {
         self.local.as_ref().ok_or(Kind::External { what: "log" })?.log()
     }
 
     /// The process of the server, while it runs.
     pub fn pid(&self) -> Option<u32> {
-        self.local.as_ref()?.supervisor.postgres()
+        match &self.local.as_ref()?.hold {
+            Hold::Own(supervisor) => supervisor.postgres(),
+            Hold::Shared(_) => {
+                let status = std::fs::read_to_string(self.data_dir()?.join("postmaster.pid")).ok()?;
+                status.lines().next()?.trim().parse().ok()
+            }
+        }
     }
 
     /// Stops the server and starts it again with the same data, also if it has crashed or was killed.
     ///
     /// # Errors
-    /// It did not stop within a minute, or did not start: the error ends with its log. Or the server is that of
-    /// `HABITAT_TEST_DATABASE_URL`.
+    /// It did not stop within a minute, or did not start: the error ends with its log. Or others use it too.
     pub fn restart(&mut self, shutdown: Shutdown) -> Result<(), ServerError> {
         let local = self.local.as_mut().ok_or(Kind::External { what: "restart" })?;
         local.stop(shutdown)?;
@@ -189,7 +233,7 @@ impl Server {
     ///
     /// # Errors
     /// It did not stop within a minute: it is then stopped as by [`Shutdown::Immediate`]. The log cannot be read. Or
-    /// the server is that of `HABITAT_TEST_DATABASE_URL`.
+    /// others use it too.
     pub fn stop(mut self, shutdown: Shutdown) -> Result<String, ServerError> {
         let local = self.local.as_mut().ok_or(Kind::External { what: "shutdown" })?;
         local.stop(shutdown)?;
@@ -212,11 +256,18 @@ impl Server {
     }
 
     fn start_in(folder: PathBuf, supervisor: Supervisor, plan: Plan) -> Result<Self, ServerError> {
-        let mut local = Local { supervisor, folder, port: DEFAULT_PORT, tcp: plan.tcp };
+        let plan = Arc::new(plan);
+        let mut local = Local {
+            hold: Hold::Own(supervisor),
+            folder,
+            port: DEFAULT_PORT,
+            tcp: plan.tcp,
+            plan: Some(Arc::clone(&plan)),
+        };
         plan.initialise(&local.folder)?;
         let mut attempts = 0;
         loop {
-            if plan.tcp {
+            if local.tcp {
                 local.port = free_port()?;
             }
             plan.place(&local.folder, local.port)?;
@@ -228,25 +279,74 @@ impl Server {
                 started => break started?,
             }
         }
+        Ok(Self::of(local, plan.installation.version.clone()))
+    }
+
+    /// One that others use too, for as long as this process lives.
+    pub(super) fn held(folder: PathBuf, lease: Lease, version: Version) -> Self {
+        Self::of(
+            Local { hold: Hold::Shared(lease), folder, port: DEFAULT_PORT, tcp: false, plan: None },
+            version,
+        )
+    }
+
+    fn of(local: Local, version: Version) -> Self {
         let url = address::url(&data::text(&local.folder), local.port, "postgres", "postgres");
-        let version = plan.installation.version;
-        Ok(Self {
+        Self {
             config: local.config(),
             url,
             version: version.number,
             major: version.major,
             local: Some(local),
+            #[cfg(feature = "testing-tls")]
+            authority: None,
+        }
+    }
+
+    /// What it was started with; `None` for the server that was there already.
+    pub(super) fn plan(&self) -> Option<&Plan> {
+        self.local.as_ref()?.plan.as_deref()
+    }
+
+    #[cfg(feature = "testing-tls")]
+    pub(super) fn with_authority(self, authority: Option<super::tls::Authority>) -> Self {
+        Self { authority, ..self }
+    }
+
+    #[cfg(feature = "testing-tls")]
+    pub(super) fn authority(&self) -> Option<&super::tls::Authority> {
+        self.authority.as_ref()
+    }
+
+    /// The server that the environment variable `variable` names.
+    pub(super) fn external(variable: &'static str, url: String) -> Result<Self, ServerError> {
+        let config: Config = url.parse().map_err(|_| Kind::Address { variable })?;
+        let failed = |source| Kind::Connect { what: format!("ask the server of {variable}"), source };
+        let ask = || {
+            let mut config = config.clone();
+            if config.get_connect_timeout().is_none() {
+                config.connect_timeout(environment::ANSWER);
+            }
+            config.connect(NoTls)?.query_one(VERSION, &[])
+        };
+        let row = super::off_runtime(ask).map_err(failed)?;
+        let (number, version) = (row.get::<_, i32>(0), row.get(1));
+        Ok(Self {
+            config,
+            url,
+            version,
+            major: number.unsigned_abs() / 10_000,
+            local: None,
+            #[cfg(feature = "testing-tls")]
+            authority: None,
         })
     }
 
-    fn external(url: String) -> Result<Self, ServerError> {
-        let config: Config = url.parse().map_err(|_| Kind::Address)?;
-        let failed =
-            |source| Kind::Connect { what: "ask the server of HABITAT_TEST_DATABASE_URL".into(), source };
-        let ask = || config.connect(NoTls)?.query_one(VERSION, &[]);
-        let row = super::off_runtime(ask).map_err(failed)?;
-        let (number, version) = (row.get::<_, i32>(0), row.get(1));
-        Ok(Self { config, url, version, major: number.unsigned_abs() / 10_000, local: None })
+    /// Whether its user may do what tests do.
+    pub(super) fn may_create_databases(&self) -> Result<bool, ServerError> {
+        let failed = |source| Kind::Connect { what: "ask for the user's rights".into(), source };
+        let ask = || self.config.connect(NoTls)?.query_one(MAY_CREATE, &[]);
+        Ok(super::off_runtime(ask).map_err(failed)?.get(0))
     }
 }
 
@@ -270,8 +370,9 @@ impl Local {
     }
 
     fn stop(&mut self, shutdown: Shutdown) -> Result<(), ServerError> {
-        self.supervisor.signal(shutdown.signal());
-        if self.supervisor.wait_for_exit(PATIENCE) { Ok(()) } else { Err(Kind::NotStopped.into()) }
+        let supervisor = self.supervisor("shutdown")?;
+        supervisor.signal(shutdown.signal());
+        if supervisor.wait_for_exit(PATIENCE) { Ok(()) } else { Err(Kind::NotStopped.into()) }
     }
 
     /// Starts the server and waits until it accepts connections.
@@ -280,24 +381,32 @@ impl Local {
     /// in its log, and tests want that clean.
     fn start(&mut self) -> Result<(), ServerError> {
         let logged = std::fs::metadata(self.log_path()).map_or(0, |log| log.len());
-        self.supervisor.start()?;
-        let status = self.folder.join("data/postmaster.pid");
+        let (status, log) = (self.folder.join("data/postmaster.pid"), self.log_path());
+        let supervisor = self.supervisor("restart")?;
+        supervisor.start()?;
         let end = Instant::now() + PATIENCE;
-        while !std::fs::read_to_string(&status).is_ok_and(|text| self.is_ready(&text)) {
-            if self.supervisor.exited() || Instant::now() > end {
-                return Err(Kind::NotStarted { log: data::end_of_log(&self.log_path(), logged) }.into());
+        while !std::fs::read_to_string(&status).is_ok_and(|text| is_ready(&text, supervisor.postgres())) {
+            if supervisor.exited() || Instant::now() > end {
+                return Err(Kind::NotStarted { log: data::end_of_log(&log, logged) }.into());
             }
             std::thread::sleep(Duration::from_millis(1));
         }
         Ok(())
     }
 
-    /// The first line is the process, as a killed server leaves its file; the eighth is the status.
-    fn is_ready(&self, text: &str) -> bool {
-        let pid = text.lines().next().and_then(|pid| pid.trim().parse().ok());
-        let status = text.lines().nth(7).map(str::trim);
-        pid.is_some() && pid == self.supervisor.postgres() && matches!(status, Some("ready" | "standby"))
+    fn supervisor(&mut self, what: &'static str) -> Result<&mut Supervisor, ServerError> {
+        match &mut self.hold {
+            Hold::Own(supervisor) => Ok(supervisor),
+            Hold::Shared(_) => Err(Kind::Shared { what }.into()),
+        }
     }
+}
+
+/// The first line is the process, as a killed server leaves its file; the eighth is the status.
+fn is_ready(text: &str, postgres: Option<u32>) -> bool {
+    let pid = text.lines().next().and_then(|pid| pid.trim().parse().ok());
+    let status = text.lines().nth(7).map(str::trim);
+    pid.is_some() && pid == postgres && matches!(status, Some("ready" | "standby"))
 }
 
 impl Shutdown {
@@ -325,6 +434,9 @@ fn free_port() -> Result<u16, ServerError> {
 
 const VERSION: &str = "SELECT pg_catalog.current_setting('server_version_num')::pg_catalog.int4,
        pg_catalog.split_part(pg_catalog.current_setting('server_version'), ' ', 1)";
+
+const MAY_CREATE: &str =
+    "SELECT rolsuper OR rolcreatedb FROM pg_catalog.pg_roles WHERE rolname = current_user";
 
 /// Only the name of a socket in a folder of ours: nothing listens on TCP there.
 const DEFAULT_PORT: u16 = 5432;

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::sync::mpsc::{Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use postgres::Client;
 use tokio_postgres::Config;
@@ -13,6 +14,7 @@ use tokio_postgres::Config;
 use super::chores::{self, Chore};
 use super::kept::{self, Kept};
 use super::recipe::Recipe;
+use super::server::Server;
 use super::session::{Session, column, connect};
 use super::test_error::{Kind, TestError};
 use super::{aside, names, template};
@@ -21,6 +23,8 @@ use crate::sql::{Ident, Literal};
 /// The steward of one server.
 pub(super) struct Steward {
     place: Place,
+    /// The server, if it stops by itself once nobody uses it.
+    shared: Option<&'static Server>,
     /// Who and which version: nobody else may copy a login's templates.
     login: String,
     owner: Arc<Session>,
@@ -49,7 +53,7 @@ pub(super) struct Gone {
 }
 
 impl Steward {
-    pub(super) fn new(url: &str) -> Result<Self, TestError> {
+    pub(super) fn new(url: &str, shared: Option<&'static Server>) -> Result<Self, TestError> {
         let failed = |source| Kind::Sql { what: "reach the server for tests".to_owned(), source };
         let config: Config = url.parse().map_err(failed)?;
         let (chores, orders) = channel();
@@ -65,7 +69,7 @@ impl Steward {
         let (gone, leavers) = sync_channel(chores::MOST_WAITING);
         chores::start(&place, &owner, &kept, orders, leavers);
         let (spares, templates) = (Mutex::default(), Mutex::default());
-        Ok(Self { place, login: facts.login, owner, spares, templates, chores, gone, kept })
+        Ok(Self { place, shared, login: facts.login, owner, spares, templates, chores, gone, kept })
     }
 
     pub(super) fn url(&self) -> &str {
@@ -111,8 +115,12 @@ impl Steward {
         }
     }
 
-    /// Leaves a database for a person to look at.
+    /// Leaves a database for a person to look at, with the time to do so.
     pub(super) fn leave(&self, gone: Gone) {
+        if let Some(server) = self.shared {
+            // If nobody keeps the server any more, it stays.
+            let _ = server.linger(TO_LOOK);
+        }
         self.kept.keep(&gone.name);
         aside(|| {
             self.owner.with(|client| {
@@ -267,6 +275,9 @@ fn is_shared(first: &mut Client, config: &Config) -> Result<bool, postgres::Erro
 fn ends_with_its_test() -> bool {
     std::env::var_os("NEXTEST_EXECUTION_MODE").is_some_and(|mode| mode == "process-per-test")
 }
+
+/// How long the server stays for a person to look at what a failed test has left.
+pub(super) const TO_LOOK: Duration = Duration::from_secs(600);
 
 /// How many copies that others took in the same moment are tried before one is made.
 const ATTEMPTS: usize = 5;

@@ -39,11 +39,22 @@ impl Supervisor {
         server: &[String],
         account: Option<&Account>,
     ) -> Result<Self, ServerError> {
+        Self::ending_by("QUIT", folder, server, account)
+    }
+
+    /// The same for a program that another signal ends. What a shell starts beside itself ignores QUIT, unless it has a handler.
+    pub(super) fn ending_by(
+        signal: &str,
+        folder: &Path,
+        server: &[String],
+        account: Option<&Account>,
+    ) -> Result<Self, ServerError> {
         let mut command = Command::new("/bin/sh");
         command
             .args(["-c", include_str!("supervisor.sh"), "habitat-migrate-supervisor"])
             .arg(folder)
             .args(server)
+            .env("HABITAT_END_SIGNAL", signal)
             // A group of its own: Ctrl-C in a terminal goes to the whole group of the tests.
             .process_group(0)
             .stdin(Stdio::piped())

@@ -4,6 +4,7 @@
 #
 # Standard input is a pipe whose other end only that process holds, so it ends when the process does, whatever ended
 # it. Words on it: `start`, then names of signals for the server; `start` again once the server has exited.
+# HABITAT_END_SIGNAL is the one that ends it then; QUIT, which PostgreSQL takes for `at once`, if there is none.
 # Words on standard output: `folder`, `started PID`, `exited STATUS`.
 
 # Ctrl-C is for the tests. PIPE: the reader of our words may be dead when there is still a folder to remove.
@@ -26,7 +27,7 @@ while [ "$word" = start ]; do
             [ "$word" = start ] && exit 0
             kill -s "$word" "$postgres"
         done
-        kill -s QUIT "$postgres"
+        kill -s "${HABITAT_END_SIGNAL:-QUIT}" "$postgres"
         exit 1
     ) &
     commands=$!

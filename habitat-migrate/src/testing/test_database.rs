@@ -9,7 +9,7 @@ use postgres::{Client, Config, NoTls};
 
 use super::keep::Keep;
 use super::recipe::Recipe;
-use super::steward::{Gone, Steward};
+use super::steward::{Gone, Steward, TO_LOOK};
 use super::test_builder::TestDatabaseBuilder;
 use super::test_error::{Kind, TestError};
 use super::{address, aside, names};
@@ -238,10 +238,11 @@ impl Inner {
         }
         if outcome != KEPT {
             eprintln!(
-                "the database of test {} is kept until its server stops; the shared one stops some seconds after its \
-                 last user is gone:\n  {}",
+                "the database of test {} is kept; a server that this library has started stops {} minutes after its last \
+                 test:\n  psql '{}'",
                 gone.test,
-                format_args!("psql '{}'", address::without_password(&self.config, &gone.name)),
+                TO_LOOK.as_secs() / 60,
+                address::without_password(&self.config, &gone.name),
             );
         }
         self.steward.leave(gone);

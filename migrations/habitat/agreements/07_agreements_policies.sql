@@ -1,5 +1,5 @@
 -- habitat: description Agreements row-level security: own allocations and distributions, governance
--- habitat: requires agreements:05_agreements_core, people:06_people_policies
+-- habitat: requires agreements:05_agreements_core, people:06_people_policies, treasury:02_treasury_migrations
 
 -- Members see what was allocated and is distributed to them, governance sees all; what they may change here is nothing.
 -- The settings of a request, FORCE and `owner_maintains` are as in people:06_people_policies.

@@ -1,0 +1,94 @@
+//! A share in a server that other processes use too: the kernel gives it back, whatever ends this process.
+//!
+//! It is the writing end of a pipe in the server's folder, whose reading end the server's keeper (`shared.sh`) holds.
+//! So one pipe tells both sides all they need: the keeper learns that the last user is gone, and a user learns
+//! whether there still is a keeper.
+
+use std::fs::File;
+use std::io::Write;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+
+/// Holds one server for as long as it is not dropped.
+pub(super) struct Lease {
+    pipe: File,
+    path: PathBuf,
+}
+
+/// What a server's folder looks like from outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum State {
+    /// It has a keeper, who will remove it.
+    Kept,
+    /// Its keeper was killed, or never got far.
+    Abandoned,
+}
+
+impl Lease {
+    /// A lease on the server in `folder`, whether that accepts connections or not; `None` if it has no keeper or is
+    /// about to stop.
+    pub(super) fn take(folder: &Path) -> Option<Self> {
+        let path = folder.join(OPEN);
+        let mut pipe = open(&path).ok()?;
+        // The keeper starts its idle time anew when it reads this, even if we are gone again by then.
+        pipe.write_all(b"\n").ok()?;
+        let lease = Self { pipe, path };
+        lease.is_good().then_some(lease)
+    }
+
+    /// Has the server wait at least so long for another user when the last one is gone.
+    pub(super) fn extend(&self, idle: Duration) -> std::io::Result<()> {
+        let seconds = idle.as_secs().saturating_add(u64::from(idle.subsec_nanos() > 0)).min(LONGEST);
+        (&self.pipe).write_all(format!("{seconds}\n").as_bytes())
+    }
+
+    /// Whether the pipe still stands where it was opened: the keeper renames it before it looks for users once more,
+    /// so that it either sees this lease or has taken its name away before.
+    fn is_good(&self) -> bool {
+        match (self.pipe.metadata(), std::fs::symlink_metadata(&self.path)) {
+            (Ok(held), Ok(named)) => (held.dev(), held.ino()) == (named.dev(), named.ino()),
+            _ => false,
+        }
+    }
+
+    /// Whether the server accepts connections.
+    pub(super) fn is_ready(&self) -> bool {
+        let Some(folder) = self.path.parent() else { return false };
+        let Ok(status) = std::fs::read_to_string(folder.join("data/postmaster.pid")) else { return false };
+        // The file of a killed server says so too. One that is asked nothing logs nothing.
+        status.lines().nth(7).is_some_and(|status| status.trim() == "ready")
+            && UnixStream::connect(folder.join(SOCKET)).is_ok()
+    }
+}
+
+/// Whether anybody looks after this folder. Only who holds the lock of its parent knows that nobody is just making it.
+pub(super) fn state(folder: &Path) -> State {
+    for name in [OPEN, SHUT] {
+        match open(&folder.join(name)) {
+            Ok(_) => return State::Kept,
+            Err(Errno::NOENT) => {}
+            Err(_) => return State::Abandoned,
+        }
+    }
+    State::Abandoned
+}
+
+/// Opens the writing end; it fails with `NXIO` if nobody holds the reading end.
+fn open(path: &Path) -> Result<File, Errno> {
+    let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let pipe = File::from(rustix::fs::open(path, flags, Mode::empty())?);
+    let is_pipe = pipe.metadata().is_ok_and(|found| found.file_type().is_fifo());
+    if is_pipe { Ok(pipe) } else { Err(Errno::NXIO) }
+}
+
+const OPEN: &str = "lease";
+const SHUT: &str = "shut";
+/// A year, in seconds, which every `sleep` understands.
+pub(super) const LONGEST: u64 = 31_536_000;
+
+const SOCKET: &str = ".s.PGSQL.5432";
