@@ -139,6 +139,78 @@ fn phase_c_goes_up_and_down_and_up_again_and_tells_of_it() {
 }
 
 #[test]
+fn go_labs_deploys_four_environments_and_drops_no_other_than_test() {
+    let lines = [
+        "go-labs-dev development",
+        "go-labs-prd production",
+        "go-labs-qua staging",
+        "go-labs-tst test",
+        "billing_app_dev_user",
+        "order_migration_tst_user",
+        "output/tst/billing-connections.yaml",
+        "go-labs-tst  dropped and created again",
+        "go-labs-dev  refused",
+        "go-labs-qua  refused",
+        "go-labs-prd  refused",
+        "steps for go-labs-dev, 0 of them about the others",
+        "production: this changes go-labs-prd",
+    ];
+    tells_in_order("go_labs", &lines);
+}
+
+#[test]
+fn the_cleaning_tracker_belongs_to_its_owner_and_the_monitor_tells_what_does_not() {
+    let lines = [
+        "7 migrations applied",
+        "findings of the verify scripts: 0",
+        "table app_data.schema_migrations belongs to postgres and not to app_owner",
+        "User registered successfully",
+        "Login successful",
+        "Invalid credentials",
+        "Task created successfully",
+        "<h1>Tasks</h1>",
+        "0 not as expected",
+        "0 not as expected",
+        "table app_data.scratch belongs to postgres and not to app_owner",
+        "definer-search-path: app_functions.shortcut()",
+        "gone again: 0 findings",
+    ];
+    tells_in_order("cleaning_tracker", &lines);
+}
+
+#[test]
+fn the_beer_system_migrates_with_one_role_and_serves_with_the_other_by_tls() {
+    let lines = [
+        "CREATE DATABASE \"beersystem_stage\"",
+        "this changes beersystem_stage: confirm it",
+        "then 0",
+        "kind: Secret",
+        "password: …",
+        "2 migrations applied",
+        "nothing to do: all 2 migrations are applied",
+        "TLSv1.3",
+        "Edelstoff",
+        "no encryption",
+        "0 not as expected",
+        "0 not as expected",
+        "0 findings",
+    ];
+    tells_in_order("beersystem", &lines);
+}
+
+/// Runs an example, which has to end well and print these, one behind the other.
+fn tells_in_order(name: &str, lines: &[&str]) {
+    let output = Command::new(example(name)).output().expect("it starts");
+    let told = text(&output);
+    assert!(output.status.success(), "{told}");
+    let mut rest = told.as_str();
+    for line in lines {
+        let at = rest.find(line).unwrap_or_else(|| panic!("`{line}` is missing, or too early, in\n{told}"));
+        rest = &rest[at + line.len()..];
+    }
+}
+
+#[test]
 fn quickstart_has_no_colours_where_no_terminal_is() {
     let output = Command::new(example("quickstart")).output().expect("it starts");
     assert!(!output.stdout.contains(&0x1b));
