@@ -12,6 +12,10 @@ test:
 nextest:
     cargo nextest run
 
+# The command line, as people and pipelines use it.
+cli:
+    cargo test -p habitat-migrate --features cli,testing --lib --test cli
+
 # Databases that other tools migrated are adopted; builds those tools.
 adoption:
     cargo test -p habitat-adoption

@@ -13,7 +13,9 @@ use crate::connect::{ConnectError, ConnectErrorKind};
 use crate::error::{Error, ErrorKind};
 
 /// What went wrong, with the exit code that tells a pipeline which kind it is.
-pub(crate) struct Failure {
+pub(crate) struct Failure(Box<Inner>);
+
+struct Inner {
     exit: Exit,
     kind: String,
     message: String,
@@ -23,11 +25,18 @@ pub(crate) struct Failure {
     annotations: Vec<Annotation>,
 }
 
+impl From<Inner> for Failure {
+    fn from(inner: Inner) -> Self {
+        Self(Box::new(inner))
+    }
+}
+
 impl Failure {
     fn new(exit: Exit, kind: impl Into<String>, message: impl Into<String>) -> Self {
         let message = message.into();
         let picture = message.clone();
-        Self { exit, kind: kind.into(), message, picture, details: json!({}), annotations: Vec::new() }
+        Inner { exit, kind: kind.into(), message, picture, details: json!({}), annotations: Vec::new() }
+            .into()
     }
 
     /// Something is wrong with what the user gave; `next` says what to do.
@@ -52,25 +61,25 @@ impl Failure {
 
     /// Says what to do.
     pub(crate) fn and_next(mut self, next: impl Display) -> Self {
-        self.picture = format!("{}\n = next: {next}", self.message);
-        self.details = json!({ "next": next.to_string() });
+        self.0.picture = format!("{}\n = next: {next}", self.0.message);
+        self.0.details = json!({ "next": next.to_string() });
         self
     }
 
     /// Says in front what it is about.
     pub(crate) fn about(mut self, what: &str) -> Self {
-        self.picture = format!("{what}\n = because: {}", self.picture);
-        self.message = format!("{what}: {}", self.message);
+        self.0.picture = format!("{what}\n = because: {}", self.0.picture);
+        self.0.message = format!("{what}: {}", self.0.message);
         self
     }
 
     /// Writes it: for people and annotations to standard error, as JSON to the standard output.
     pub(super) fn write(self, verb: &str, output: Output) -> Exit {
         if output == Output::Json {
-            let mut error = json!({ "kind": self.kind, "message": self.message });
-            json::merge(&mut error, self.details);
+            let mut error = json!({ "kind": self.0.kind, "message": self.0.message });
+            json::merge(&mut error, self.0.details);
             let document =
-                json!({ "format": FORMAT, "verb": verb, "exit": self.exit.code(), "error": error });
+                json!({ "format": FORMAT, "verb": verb, "exit": self.0.exit.code(), "error": error });
             write_out(&document.to_string());
         }
         if output == Output::Github {
@@ -78,14 +87,14 @@ impl Failure {
                 level: "error",
                 path: String::new(),
                 place: None,
-                message: self.message.clone(),
+                message: self.0.message.clone(),
             };
-            let annotations = if self.annotations.is_empty() { vec![whole] } else { self.annotations };
+            let annotations = if self.0.annotations.is_empty() { vec![whole] } else { self.0.annotations };
             let lines: Vec<String> = annotations.iter().map(Annotation::line).collect();
             write_out(&lines.join("\n"));
         }
-        let _ = writeln!(anstream::stderr(), "{}", paint::error(&self.picture));
-        self.exit
+        let _ = writeln!(anstream::stderr(), "{}", paint::error(&self.0.picture));
+        self.0.exit
     }
 }
 
@@ -105,7 +114,8 @@ impl From<Error> for Failure {
         let picture = for_the_command(&format!("{error:?}"));
         let kind = json::kebab(&format!("{:?}", error.kind()));
         let message = for_the_command(&error.to_string());
-        Self { exit, kind, message, picture, details: json::error(&error), annotations: Vec::new() }
+        let details = json::error(&error);
+        Inner { exit, kind, message, picture, details, annotations: Vec::new() }.into()
     }
 }
 
@@ -113,7 +123,7 @@ impl From<Problems> for Failure {
     fn from(problems: Problems) -> Self {
         let rendered = problems.render();
         let picture = rendered.strip_prefix("error: ").unwrap_or(&rendered).to_owned();
-        Self {
+        Inner {
             exit: Exit::Usage,
             kind: "problems".to_owned(),
             message: problems.to_string(),
@@ -121,6 +131,7 @@ impl From<Problems> for Failure {
             details: json!({ "problems": problems.iter().map(json::problem).collect::<Vec<_>>() }),
             annotations: problems.iter().map(annotation).collect(),
         }
+        .into()
     }
 }
 
@@ -150,14 +161,15 @@ impl From<crate::provision::Error> for Failure {
         let picture = format!("{error:?}");
         let done: Vec<Value> = error.done().iter().map(json::provision_step).collect();
         let details = json!({ "done": done });
-        Self { exit, kind, message: error.to_string(), picture, details, annotations: Vec::new() }
+        Inner { exit, kind, message: error.to_string(), picture, details, annotations: Vec::new() }.into()
     }
 }
 
 impl From<crate::provision::DeclarationError> for Failure {
     fn from(error: crate::provision::DeclarationError) -> Self {
-        let message = error.to_string();
-        Self { message, ..error.problems().clone().into() }
+        let mut failure = Self::from(error.problems().clone());
+        failure.0.message = error.to_string();
+        failure
     }
 }
 

@@ -23,9 +23,9 @@ pub(crate) fn error(picture: &str) -> String {
             continue;
         }
         out.push('\n');
-        if line.starts_with("error: ") {
+        if let Some(head) = line.strip_prefix("error: ") {
             out.push_str(&paint(BAD, "error: "));
-            out.push_str(&paint(BOLD, &line["error: ".len()..]));
+            out.push_str(&paint(BOLD, head));
             continue;
         }
         let margin = line.len() - line.trim_start_matches(|c: char| c == ' ' || c.is_ascii_digit()).len();

@@ -1,7 +1,8 @@
 //! What a run does, shown while it goes on: one line that lives on a terminal, a line for each event elsewhere.
 
 use std::io::Write as _;
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -14,12 +15,13 @@ use crate::migrator::Migrator;
 pub(crate) struct Progress {
     bar: Option<ProgressBar>,
     quiet: bool,
+    last: Arc<Mutex<Option<Instant>>>,
 }
 
 impl Progress {
     pub(crate) fn new(quiet: bool) -> Self {
         let live = !quiet && terminal::is_live();
-        Self { bar: live.then(bar), quiet }
+        Self { bar: live.then(bar), quiet, last: Arc::default() }
     }
 
     /// Tells of the runs of a migrator.
@@ -40,9 +42,7 @@ impl Progress {
             return;
         }
         let Some(bar) = &self.bar else {
-            // On a busy server that would be a line for each poll.
-            if !matches!(event, Event::Waiting { waited, .. } if waited.subsec_millis() > 100 && waited.as_secs() < 1)
-            {
+            if !is_repeated(event) || self.is_time() {
                 let _ = writeln!(anstream::stderr(), "{event}");
             }
             return;
@@ -69,6 +69,26 @@ impl Progress {
         }
     }
 }
+
+impl Progress {
+    /// Whether the last line about something that goes on is old enough for another one.
+    fn is_time(&self) -> bool {
+        let Ok(mut last) = self.last.lock() else { return true };
+        let is_time = last.is_none_or(|last| last.elapsed() >= BETWEEN);
+        if is_time {
+            *last = Some(Instant::now());
+        }
+        is_time
+    }
+}
+
+/// Whether an event comes again and again while something goes on.
+fn is_repeated(event: &Event) -> bool {
+    matches!(event, Event::Waiting { .. } | Event::Backfill { .. })
+}
+
+/// Between two lines about something that goes on, where lines stay.
+const BETWEEN: Duration = Duration::from_secs(5);
 
 fn bar() -> ProgressBar {
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());

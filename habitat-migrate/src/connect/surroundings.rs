@@ -205,7 +205,10 @@ mod tests {
 
     #[test]
     fn nothing_named_is_an_error_and_not_somebody_s_database() {
-        assert_eq!(completed(None, &[("HOME", "/root")]).err().as_deref(), Some("no database is named"));
+        assert_eq!(
+            completed(None, &[("HOME", "/root")]).err().as_deref(),
+            Some("invalid connection string: no database is named")
+        );
     }
 
     #[cfg(unix)]
@@ -235,6 +238,9 @@ mod tests {
         let values = ["host", "user", "port", "dbname"].map(|key| params.get(key));
         assert_eq!(values, [Some("db"), Some("app"), Some("7000"), Some("d")]);
         let lacking = completed(None, &[("PGSERVICE", "shap"), ("PGSERVICEFILE", path)]).err();
-        assert_eq!(lacking.as_deref(), Some("no service file has the service \"shap\""));
+        assert_eq!(
+            lacking.as_deref(),
+            Some("invalid connection string: no service file has the service \"shap\"")
+        );
     }
 }

@@ -116,11 +116,19 @@ fn a_baseline_an_adoption_and_a_backfill() {
     let slow = Desk::with_shop();
     slow.write(
         "migrations/03_fill.sql",
-        "-- habitat: backfill items by id, batch 5\nUPDATE items SET name = upper(name);\n",
+        "-- habitat: backfill items by id, batch 2\nUPDATE items SET name = (10 / (4 - id))::text WHERE ${range};\n",
     );
     slow.done(&["up", "--to", "2"]);
-    let none = slow.run(&["backfill", "pause", "3"]);
-    assert_eq!(none.code, 2, "it has not begun: {}", none.err);
+    assert_eq!(valid(&slow, &["backfill", "pause", "3"], 2)["error"]["kind"], "invalid", "it has not begun");
+    slow.sql("INSERT INTO items SELECT n, 'x' FROM generate_series(1, 6) AS n; ANALYZE items");
+    valid(&slow, &["up"], 1);
+    let begun = valid(&slow, &["backfill", "status"], 0);
+    assert_eq!(begun["result"]["backfills"][0]["state"], "running");
+    assert_eq!(begun["result"]["backfills"][0]["rows"], 2);
+    assert_eq!(valid(&slow, &["backfill", "pause", "3"], 0)["result"]["backfills"][0]["state"], "paused");
+    assert_eq!(valid(&slow, &["up"], 0)["result"]["paused"], "migrations:03_fill");
+    assert_eq!(valid(&slow, &["backfill", "resume", "3"], 0)["result"]["backfills"][0]["state"], "running");
+    assert_eq!(valid(&slow, &["backfill", "restart", "3"], 0)["result"]["backfills"][0]["rows"], 0);
 }
 
 #[test]

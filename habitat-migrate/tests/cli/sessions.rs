@@ -82,6 +82,8 @@ fn keep(name: &str, text: &str) {
 fn status_and_plan_at_80_and_at_140_columns() {
     let desk = Desk::with_shop();
     desk.done(&["up", "--to", "1", "--environment", "staging"]);
+    // A table is as wide as its times are.
+    desk.sql("UPDATE schema_migrations SET execution_time = interval '4.1 milliseconds'");
     for columns in [80, 140] {
         let status = normalised(&desk, &seen(&desk, columns, "status", ""));
         let plan = normalised(&desk, &seen(&desk, columns, "plan", ""));
@@ -128,4 +130,28 @@ fn production_is_confirmed_by_typing_its_database_s_name() {
     let name = desk.database().name().to_owned();
     let done = seen(&desk, 80, "down", &format!("{name}\n"));
     assert!(done.contains("1 migration taken back"), "{done}");
+}
+
+#[test]
+fn a_slow_migration_is_named_while_it_runs_and_a_blocked_one_with_who_is_in_the_way() {
+    let desk = Desk::with_shop();
+    desk.done(&["up"]);
+    desk.write("migrations/03_slow.sql", "SELECT pg_sleep(0.7);\n");
+    let slow = seen(&desk, 80, "up", "");
+    assert!(slow.contains("applying migrations:03_slow"), "{slow:?}");
+    assert!(slow.contains("\u{1b}[32m✓\u{1b}[0m applied migrations:03_slow ("), "{slow:?}");
+
+    desk.write("migrations/04_blocked.sql", "ALTER TABLE items ADD COLUMN price int;\n");
+    let mut other = desk.database().connect().expect("a connection");
+    let mut transaction = other.transaction().expect("a transaction");
+    transaction
+        .batch_execute("SET application_name = 'the till'; LOCK TABLE items IN ACCESS SHARE MODE")
+        .expect("a lock");
+    let blocked = seen(&desk, 140, "up --lock-timeout 100ms --retry-budget 400ms", "");
+    transaction.rollback().expect("an end");
+    for words in
+        ["attempt 1 at migrations:04_blocked", "in the way: process", "(the till)", "idle in transaction"]
+    {
+        assert!(blocked.contains(words), "{words}: {blocked}");
+    }
 }
