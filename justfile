@@ -44,6 +44,10 @@ package:
 bench *args:
     cargo run --release -p habitat-benches -- {{args}}
 
+# A database for every test, side by side with the other ways; writes docs/benchmarks-testing.md.
+bench-testing *args:
+    cargo run --release -p habitat-benches -- --testing {{args}}
+
 # Compile times of embedding, side by side with sqlx.
 bench-embed:
     cargo run --release -p habitat-benches -- --embed

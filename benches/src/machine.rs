@@ -19,11 +19,20 @@ const CRATES: [&str; 8] = [
     "diesel_migrations",
 ];
 
+/// The machine, the compiler, the version of the servers, the crates of a test; no date.
+pub(crate) fn equipment(server: &str) -> Result<String> {
+    let mut parts = base()?;
+    parts.push(format!("PostgreSQL {server}"));
+    Ok(format!(
+        "{}; {}",
+        parts.join(", "),
+        versions(&["habitat-migrate", "postgres", "tokio-postgres", "sqlx"])
+    ))
+}
+
 /// One paragraph: machine, compiler, server, crates, date.
 pub(crate) fn describe(server: Option<&Server>) -> Result<String> {
-    let cores = thread::available_parallelism()?;
-    let mut parts =
-        vec![format!("{cores} cores of {}", processor()), std::env::consts::OS.to_owned(), compiler()?];
+    let mut parts = base()?;
     if let Some(server) = server {
         parts.push(format!(
             "PostgreSQL {}",
@@ -34,9 +43,17 @@ pub(crate) fn describe(server: Option<&Server>) -> Result<String> {
         let place = if folder.starts_with("/dev/shm") { "in memory" } else { "on a disk" };
         parts.push(format!("fsync {durable}, its data {place}"));
     }
-    let crates: Vec<_> =
-        CRATES.iter().filter_map(|name| Some(format!("{name} {}", locked_version(name)?))).collect();
-    Ok(format!("Measured on {} with {}; {}.", today()?, parts.join(", "), crates.join(", ")))
+    Ok(format!("Measured on {} with {}; {}.", today()?, parts.join(", "), versions(&CRATES)))
+}
+
+fn base() -> Result<Vec<String>> {
+    let cores = thread::available_parallelism()?;
+    Ok(vec![format!("{cores} cores of {}", processor()), std::env::consts::OS.to_owned(), compiler()?])
+}
+
+fn versions(crates: &[&str]) -> String {
+    let versions = crates.iter().filter_map(|name| Some(format!("{name} {}", locked_version(name)?)));
+    versions.collect::<Vec<_>>().join(", ")
 }
 
 fn processor() -> String {
