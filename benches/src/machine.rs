@@ -84,9 +84,31 @@ fn output(program: &str, arguments: &[&str]) -> Result<String> {
     Ok(String::from_utf8(output.stdout)?.trim().to_owned())
 }
 
-/// The version of a package in the workspace's lock file.
+/// The version of a package that this one depends on, by the workspace's lock file.
 fn locked_version(package: &str) -> Option<&'static str> {
     let lock = include_str!("../../Cargo.lock");
-    let (_, entry) = lock.split_once(&format!("name = \"{package}\"\nversion = \""))?;
-    entry.split('"').next()
+    let entry =
+        |name: &str| lock.split_once(&format!("name = \"{name}\"\nversion = \"")).map(|(_, rest)| rest);
+    // Where the workspace has several versions, whoever depends on one says which.
+    let ours = entry(env!("CARGO_PKG_NAME"))?.split("[[package]]").next()?;
+    match ours.split_once(&format!(" \"{package} ")) {
+        Some((_, version)) => version.split('"').next(),
+        None => entry(package)?.split('"').next(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_several_versions_the_one_that_is_measured_is_named() {
+        let declared = include_str!("../Cargo.toml");
+        for package in ["sqlx", "refinery"] {
+            let (_, rest) = declared.split_once(&format!("\n{package} = {{ version = \"")).unwrap();
+            let version = rest.split('"').next().unwrap();
+            assert!(locked_version(package).unwrap().starts_with(version), "{package}");
+        }
+        assert_eq!(locked_version("no-such-package"), None);
+    }
 }
