@@ -60,3 +60,9 @@ quickstart:
 # Phase C up, verified, down and up again on a throw-away server.
 phase-c:
     cargo run --example phase_c
+
+# Systems from nothing: provisioned, migrated, probed and audited on throw-away servers.
+systems:
+    cargo run --example go_labs
+    cargo run --example cleaning_tracker
+    cargo run --example beersystem

@@ -55,6 +55,54 @@ fn quickstart_tells_of_every_boot_and_ends_well() {
 }
 
 #[test]
+fn habitat_goes_from_nothing_to_production_and_tells_of_it() {
+    let output = Command::new(example("habitat")).output().expect("it starts");
+    let told = text(&output);
+    assert!(output.status.success(), "{told}");
+    let mut rest = told.as_str();
+    let seed = "applied  treasury:03_treasury_seed_data";
+    let mut lines = vec![
+        "== habitat_dev, development",
+        "CREATE ROLE \"habitat_write\" LOGIN",
+        "7 migrations applied",
+        "and again: 0 steps",
+    ];
+    lines.extend([
+        "agreements 10, people 9, treasury 12",
+        "refused: Transaction entries must sum to zero",
+        "governance: 0, 5, 50",
+    ]);
+    lines.extend([
+        "attempts, 0 not as expected",
+        "0 findings",
+        "== habitat, production",
+        "6 migrations applied",
+        "governance: 0, 0, 0",
+    ]);
+    lines.extend([
+        "attempts, 0 not as expected",
+        "0 findings",
+        "[x] passwords set",
+        "[x] row-level security",
+        "[x] migration tracker",
+    ]);
+    lines.extend(["[?] database firewall", "end with the program"]);
+    for line in lines {
+        let at = rest.find(line).unwrap_or_else(|| panic!("`{line}` is missing, or too early, in\n{told}"));
+        rest = &rest[at + line.len()..];
+    }
+    assert_eq!(told.matches(seed).count(), 1, "sample data is in development only: {told}");
+    // The programs for backups are not everywhere.
+    if !told.contains("no pg_dump and pg_restore of PostgreSQL") {
+        assert!(
+            told.contains("rows restored:  agreements 116, people 149") && told.contains("[x] recent backup"),
+            "{told}"
+        );
+        assert!(!told.contains("[ ]"), "{told}");
+    }
+}
+
+#[test]
 fn phase_c_goes_up_and_down_and_up_again_and_tells_of_it() {
     let output = Command::new(example("phase_c")).output().expect("it starts");
     let told = text(&output);
@@ -81,8 +129,82 @@ fn phase_c_goes_up_and_down_and_up_again_and_tells_of_it() {
     lines.extend(["3 tables, 12 columns", "as it was before: yes"].map(str::to_owned));
     lines.extend(all("applied"));
     lines.extend(["as it was the first time: yes", "findings: 0"].map(str::to_owned));
+    let validated = "7 of 7: api_key_usage, api_keys, audit_log";
+    assert!(told.contains(validated) && told.contains("integration tables left: 0"), "{told}");
     lines.push("rollback 006 005 004 003 002 001".to_owned());
     for line in &lines {
+        let at = rest.find(line).unwrap_or_else(|| panic!("`{line}` is missing, or too early, in\n{told}"));
+        rest = &rest[at + line.len()..];
+    }
+}
+
+#[test]
+fn go_labs_deploys_four_environments_and_drops_no_other_than_test() {
+    let lines = [
+        "go-labs-dev development",
+        "go-labs-prd production",
+        "go-labs-qua staging",
+        "go-labs-tst test",
+        "billing_app_dev_user",
+        "order_migration_tst_user",
+        "output/tst/billing-connections.yaml",
+        "go-labs-tst  dropped and created again",
+        "go-labs-dev  refused",
+        "go-labs-qua  refused",
+        "go-labs-prd  refused",
+        "steps for go-labs-dev, 0 of them about the others",
+        "production: this changes go-labs-prd",
+    ];
+    tells_in_order("go_labs", &lines);
+}
+
+#[test]
+fn the_cleaning_tracker_belongs_to_its_owner_and_the_monitor_tells_what_does_not() {
+    let lines = [
+        "7 migrations applied",
+        "findings of the verify scripts: 0",
+        "table app_data.schema_migrations belongs to postgres and not to app_owner",
+        "User registered successfully",
+        "Login successful",
+        "Invalid credentials",
+        "Task created successfully",
+        "<h1>Tasks</h1>",
+        "0 not as expected",
+        "0 not as expected",
+        "table app_data.scratch belongs to postgres and not to app_owner",
+        "definer-search-path: app_functions.shortcut()",
+        "gone again: 0 findings",
+    ];
+    tells_in_order("cleaning_tracker", &lines);
+}
+
+#[test]
+fn the_beer_system_migrates_with_one_role_and_serves_with_the_other_by_tls() {
+    let lines = [
+        "CREATE DATABASE \"beersystem_stage\"",
+        "this changes beersystem_stage: confirm it",
+        "then 0",
+        "kind: Secret",
+        "password: …",
+        "2 migrations applied",
+        "nothing to do: all 2 migrations are applied",
+        "TLSv1.3",
+        "Edelstoff",
+        "no encryption",
+        "0 not as expected",
+        "0 not as expected",
+        "0 findings",
+    ];
+    tells_in_order("beersystem", &lines);
+}
+
+/// Runs an example, which has to end well and print these, one behind the other.
+fn tells_in_order(name: &str, lines: &[&str]) {
+    let output = Command::new(example(name)).output().expect("it starts");
+    let told = text(&output);
+    assert!(output.status.success(), "{told}");
+    let mut rest = told.as_str();
+    for line in lines {
         let at = rest.find(line).unwrap_or_else(|| panic!("`{line}` is missing, or too early, in\n{told}"));
         rest = &rest[at + line.len()..];
     }

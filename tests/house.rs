@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From the bottom to the top; a module may import from those of a lower rank, and from its own parts.
-const RANKS: [&[&str]; 14] = [
+const RANKS: [&[&str]; 16] = [
     &["sql", "policy", "report", "history", "stale", "build", "server", "finding", "code", "backfill"],
     &["event"],
     &["plan"],
@@ -17,6 +17,8 @@ const RANKS: [&[&str]; 14] = [
     &["takeover"],
     &["migrator"],
     &["provision"],
+    &["backup"],
+    &["checklist"],
     &["embed"],
     &["testing"],
 ];

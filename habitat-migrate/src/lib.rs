@@ -27,7 +27,11 @@
 #[cfg(feature = "adopt")]
 pub mod adopt;
 mod backfill;
+#[cfg(feature = "provision")]
+pub mod backup;
 pub mod build;
+#[cfg(feature = "provision")]
+pub mod checklist;
 pub mod client;
 mod code;
 #[cfg(feature = "tokio-postgres")]

@@ -98,13 +98,13 @@ BEGIN
         EXECUTE v_grant.command;
     END LOOP;
 
-    -- On the tables themselves privileges begin anew, with cleaning-tracker's 002_access.
+    -- On the tables themselves privileges begin anew, with cleaning-tracker's 002_access. The tracker is no table of theirs.
     FOR v_grant IN
         SELECT DISTINCT format('REVOKE ALL ON %s FROM %s', c.oid::regclass,
                                CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END) AS command
           FROM pg_class AS c, aclexplode(c.relacl) AS a
          WHERE c.relnamespace IN ('app_data'::regnamespace, 'app_frontend'::regnamespace) AND c.relkind IN ('r', 'S')
-           AND a.grantee <> c.relowner
+           AND c.relname !~ '^schema_migrations' AND a.grantee <> c.relowner
     LOOP
         EXECUTE v_grant.command;
     END LOOP;

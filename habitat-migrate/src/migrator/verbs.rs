@@ -224,6 +224,12 @@ impl Migrator {
         C::complete(Box::pin(async move { engine::status(&self.goal()?, client).await }.instrument(span)))
     }
 
+    /// [`Migrator::status`], to be awaited.
+    #[cfg(feature = "provision")]
+    pub(crate) async fn status_of<C: Client>(&self, client: &mut C) -> Result<Status> {
+        engine::status(&self.goal()?, client).await
+    }
+
     /// Tells what [`Migrator::migrate`] would do now, without doing it. Needs no right but SELECT on the tracker.
     ///
     /// # Errors

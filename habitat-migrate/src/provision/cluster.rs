@@ -65,11 +65,11 @@ impl<'c, C: Client> Cluster<'c, C> {
         self
     }
 
-    pub(super) fn maintenance_name(&self) -> &str {
+    pub(crate) fn maintenance_name(&self) -> &str {
         &self.maintenance
     }
 
-    pub(super) async fn open(&self, database: &str) -> Result<C, super::error::Error> {
+    pub(crate) async fn open(&self, database: &str) -> Result<C, super::error::Error> {
         (self.connect)(database).await.map_err(|source| {
             super::error::Error::new(super::error::Cause::Connect { database: database.to_owned(), source })
         })

@@ -91,6 +91,11 @@ impl Connection {
         &self.user
     }
 
+    /// The database that it is to.
+    pub fn database(&self) -> &str {
+        &self.database
+    }
+
     /// The connection as a URI, with the password in it, every character encoded that has a meaning there.
     ///
     /// ```
@@ -133,6 +138,15 @@ impl Connection {
                 error,
             )
         })
+    }
+
+    /// The environment variables of libpq's programs.
+    pub(crate) fn variables(&self) -> Vec<(String, Zeroizing<String>)> {
+        let name = |key: &str| match key {
+            "dbname" => "PGDATABASE".to_owned(),
+            key => format!("PG{}", key.to_ascii_uppercase()),
+        };
+        self.pairs().into_iter().map(|(key, value)| (name(key), value)).collect()
     }
 
     /// The pairs that every format has, under libpq's names.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::connection_declared::ConnectionFile;
 use super::database::Database;
 use super::role::Role;
 
@@ -26,12 +27,13 @@ pub struct Declaration {
     pub(crate) environment: Environment,
     pub(crate) roles: Vec<Role>,
     pub(crate) databases: Vec<Database>,
+    pub(crate) connection_files: Vec<ConnectionFile>,
 }
 
 impl Declaration {
     /// Nothing yet, for an environment.
     pub fn new(environment: Environment) -> Self {
-        Self { environment, roles: Vec::new(), databases: Vec::new() }
+        Self { environment, roles: Vec::new(), databases: Vec::new(), connection_files: Vec::new() }
     }
 
     /// Adds a role.

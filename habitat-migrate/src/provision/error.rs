@@ -54,6 +54,10 @@ impl Error {
         Self(Box::new(cause))
     }
 
+    pub(crate) fn read(what: &str, failure: Failure) -> Self {
+        Self::new(Cause::Read { what: what.to_owned(), failure })
+    }
+
     /// The kind of reason.
     pub fn kind(&self) -> ErrorKind {
         match &*self.0 {

@@ -117,7 +117,7 @@ pub(crate) struct LiveObject {
     /// Whether a table owns it, so that its owner is the table's.
     pub(crate) follows: bool,
     pub(crate) acl: Acl,
-    /// By column.
+    /// By column: those that are declared and there, and those that have privileges of their own.
     pub(crate) columns: BTreeMap<String, Acl>,
     /// Whether it is a table that can have row-level security, and whether it is enabled and forced.
     pub(crate) row_security: Option<(bool, bool)>,

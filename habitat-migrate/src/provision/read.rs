@@ -153,6 +153,11 @@ pub(crate) fn contents(database: &Database) -> String {
         | Target::Future { schema: Some(schema), .. } => Some(schema.as_str()),
         Target::Database | Target::Future { schema: None, .. } => None,
     });
+    let columns = database.grants.iter().chain(&database.revokes).filter_map(|grant| match &grant.target {
+        Target::Columns { columns, .. } => Some(columns.iter().map(String::as_str)),
+        _ => None,
+    });
+    let columns = list(columns.flatten());
     let rules = database.row_security.iter().map(|rule| rule.schema.as_str());
     let declared = database.schemas.iter().map(|schema| schema.name.as_str());
     let schemas = list(targets.chain(rules).chain(declared).chain(["public"]));
@@ -212,8 +217,11 @@ pub(crate) fn contents(database: &Database) -> String {
         ),
         column_acl = joined(
             &relations,
-            "JOIN pg_attribute AS b ON b.attrelid = c.oid AND b.attnum > 0 AND NOT b.attisdropped \
-             CROSS JOIN LATERAL aclexplode(b.attacl) AS a WHERE"
+            &format!(
+                "JOIN pg_attribute AS b ON b.attrelid = c.oid AND b.attnum > 0 AND NOT b.attisdropped \
+                 LEFT JOIN LATERAL aclexplode(b.attacl) AS a ON true \
+                 WHERE (b.attacl IS NOT NULL OR b.attname IN ({columns})) AND"
+            )
         ),
         routine_acl = joined(&routines, &explode("p.proacl", "'f'", "p.proowner")),
         type_acl = joined(&types, &explode("t.typacl", "'T'", "t.typowner")),
@@ -240,11 +248,11 @@ pub(crate) fn read_contents(reply: &Reply) -> Contents {
     let found = found.chain(reply.rows("routine").map(routine)).chain(reply.rows("type").map(type_));
     for (oid, mut object) in found {
         for row in privileges.get(oid.as_str()).into_iter().flatten() {
-            let Some(entry) = entry(row) else { continue };
-            match row.value(2) {
-                None => object.acl.insert(entry),
-                Some(column) => object.columns.entry(column.to_owned()).or_default().insert(entry),
+            let acl = match row.value(2) {
+                None => &mut object.acl,
+                Some(column) => object.columns.entry(column.to_owned()).or_default(),
             };
+            acl.extend(entry(row));
         }
         contents.objects.push(object);
     }

@@ -181,16 +181,22 @@ pub fn audit_rules<'a, C: Client>(
     client: &'a mut C,
     rules: &'a Rules,
 ) -> C::Outcome<'a, Result<Vec<RuleFinding>, AccessError>> {
-    C::complete(Box::pin(async move {
-        let failed = |failure| AccessError::database("the database could not be audited", failure);
-        let reply = client.run(&rules.message()).await.map_err(failed)?;
-        let mut findings = simple(&reply);
-        findings.extend(path::findings(&reply));
-        findings.retain(|finding| {
-            !rules.accepted.iter().any(|(code, object)| *code == finding.code && *object == finding.object)
-        });
-        Ok(findings)
-    }))
+    C::complete(Box::pin(audit_rules_of(client, rules)))
+}
+
+/// [`audit_rules`], to be awaited.
+pub(crate) async fn audit_rules_of<C: Client>(
+    client: &mut C,
+    rules: &Rules,
+) -> Result<Vec<RuleFinding>, AccessError> {
+    let failed = |failure| AccessError::database("the database could not be audited", failure);
+    let reply = client.run(&rules.message()).await.map_err(failed)?;
+    let mut findings = simple(&reply);
+    findings.extend(path::findings(&reply));
+    findings.retain(|finding| {
+        !rules.accepted.iter().any(|(code, object)| *code == finding.code && *object == finding.object)
+    });
+    Ok(findings)
 }
 
 fn simple(reply: &Reply) -> Vec<RuleFinding> {

@@ -11,9 +11,10 @@ use super::diff::{Difference, diff};
 use super::error::{Cause, Error, Result};
 use super::finding::{Finding, FindingKind};
 use super::live::Live;
+use super::probe::Probes;
 use super::step::{Place, Plan, Step};
 use super::toml::{DeclarationError, Template};
-use super::{check, read, safety};
+use super::{check, probe_declared, read, safety};
 use crate::client::{Client, Failure, Reply};
 use crate::sql::Ident;
 
@@ -168,16 +169,51 @@ impl Provision {
         &'a self,
         cluster: &'a Cluster<'_, C>,
     ) -> C::Outcome<'a, Result<Vec<Finding>>> {
+        C::complete(Box::pin(self.findings(cluster)))
+    }
+
+    /// [`Provision::audit`], to be awaited.
+    pub(crate) async fn findings<C: Client>(&self, cluster: &Cluster<'_, C>) -> Result<Vec<Finding>> {
+        let mut server = cluster.open(cluster.maintenance_name()).await?;
+        let live = self.read(&mut server, cluster).await?;
+        let nothing = BTreeSet::new();
+        let Difference { plan, refusals: _, surplus } = diff(&self.declaration, &live, &nothing);
+        let mut findings: Vec<Finding> = contradicting(&self.declaration, &live);
+        findings.extend(plan.steps.into_iter().filter_map(found));
+        findings.extend(plan.remains);
+        findings.extend(surplus);
+        Ok(findings)
+    }
+
+    /// What the declaration says that each role may do in a database and must not, to be tried: databases and roles that it would make,
+    /// each declared schema, and each table that is there now. It takes no lock and writes nothing.
+    ///
+    /// [`Probes::run_blocking`](super::Probes::run_blocking) tries them. What is about functions, single columns and single rows is
+    /// not among them: add probes of your own.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Connect`](super::ErrorKind::Connect), [`ErrorKind::Read`](super::ErrorKind::Read); where the database is not
+    /// declared or not there, [`ErrorKind::Refused`](super::ErrorKind::Refused).
+    pub fn probes<'a, C: Client + 'a>(
+        &'a self,
+        cluster: &'a Cluster<'_, C>,
+        database: &'a str,
+    ) -> C::Outcome<'a, Result<Probes>> {
         C::complete(Box::pin(async move {
             let mut server = cluster.open(cluster.maintenance_name()).await?;
             let live = self.read(&mut server, cluster).await?;
-            let nothing = BTreeSet::new();
-            let Difference { plan, refusals: _, surplus } = diff(&self.declaration, &live, &nothing);
-            let mut findings: Vec<Finding> = contradicting(&self.declaration, &live);
-            findings.extend(plan.steps.into_iter().filter_map(found));
-            findings.extend(plan.remains);
-            findings.extend(surplus);
-            Ok(findings)
+            let contents = live.databases.get(database).and_then(|found| found.contents.as_ref());
+            match (self.declaration.database(database), contents) {
+                (Some(declared), Some(contents)) => {
+                    Ok(probe_declared::probes(&self.declaration, declared, contents))
+                }
+                _ => {
+                    let reason =
+                        format!("database {database} is not declared or not there: provision it first");
+                    Err(Error::new(Cause::Refused(vec![reason])))
+                }
+            }
         }))
     }
 

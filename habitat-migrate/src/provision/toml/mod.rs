@@ -8,6 +8,7 @@ use toml::de::{DeTable, DeValue};
 use self::reader::{Reader, Scope, get};
 use super::declaration::{Declaration, Environment, Kind};
 
+mod connections;
 mod database;
 mod grant;
 mod reader;
@@ -146,7 +147,7 @@ impl fmt::Debug for DeclarationError {
 
 impl std::error::Error for DeclarationError {}
 
-const SECTIONS: [&str; 10] = [
+const SECTIONS: [&str; 12] = [
     "variables",
     "environments",
     "each",
@@ -157,6 +158,9 @@ const SECTIONS: [&str; 10] = [
     "grants",
     "revokes",
     "row_security",
+    "connections",
+    // Of `Probes::from_toml`.
+    "probe",
 ];
 
 fn environments(reader: &mut Reader<'_>, document: &DeTable<'_>) -> Vec<Environment> {
@@ -201,6 +205,7 @@ fn declare<'t>(reader: &mut Reader<'t>, document: &DeTable<'t>, environment: &En
     let mut mentions = scope::Mentions::default();
     role::read(reader, document, &context, &mut declaration, &mut mentions);
     database::read(reader, document, &context, &mut declaration, &mut mentions);
+    connections::read(reader, document, &context, &mut declaration, &mut mentions);
     mentions.check(reader, &declaration);
     declaration
 }

@@ -194,3 +194,75 @@ database = [\"CONNECT\"]
         );
     assert_eq!(declared(text, "test"), built);
 }
+
+#[test]
+fn connection_files_are_read_for_each_service() {
+    let text = "\
+[[each.service]]
+name = \"billing\"
+[[each.service]]
+name = \"order\"
+[databases.\"labs-{env}\"]
+[roles.\"{service}_app\"]
+each = \"service\"
+login = true
+password = { generate = \"secrets/{service}\" }
+[[connections]]
+each = \"service\"
+service = \"{service}\"
+file = \"output/{env}/{service}.yaml\"
+schema = \"{service}\"
+sslmode = \"require\"
+roles = { app = \"{service}_app\" }
+";
+    let declaration = declared(text, "test").in_folder("/srv");
+    let paths: Vec<_> =
+        declaration.connection_files().iter().map(|file| file.path().display().to_string()).collect();
+    assert_eq!(paths, ["/srv/output/test/billing.yaml", "/srv/output/test/order.yaml"]);
+    let source = declaration.role("order_app").and_then(|role| role.password_source());
+    assert_eq!(source, Some(&PasswordSource::Generate("/srv/secrets/order".into())));
+    let built = crate::provision::ConnectionFile::new(
+        "order",
+        "labs-test",
+        "/srv/output/test/order.yaml",
+        crate::provision::ConnectionFormat::Yaml,
+    );
+    let built = built.schema("order").ssl_mode("require").with_role("app", "order_app");
+    assert_eq!(declaration.connection_files()[1], built);
+}
+
+#[test]
+fn every_problem_of_a_connection_file_is_told() {
+    let text = "\
+[databases.shop]
+[roles.shop_app]
+login = true
+[roles.shop_group]
+[[connections]]
+service = \"shop\"
+file = \"shop.yml\"
+roles = { app = \"shop_group\" }
+[[connections]]
+service = \"shop\"
+file = \"shop.conf\"
+format = \"kubernets\"
+roles = { app = \"shop_app\" }
+[[connections]]
+file = \"shop.env\"
+namespace = \"shop\"
+[[connections]]
+service = \"shop\"
+file = \"shop.yml\"
+";
+    let expected = [
+        "5:1 connection `app` is as `shop_group`, which cannot log in; declare it by `[roles.…]` with `login = true`",
+        "12:10 `kubernets` is no format of connection files; did you mean `format = \"kubernetes\"`?",
+        "14:1 a connection file has a service and a path; write `service = \"…\"` and `file = \"….yaml\"`",
+        "16:13 `namespace` is about Kubernetes; write `format = \"kubernetes\"` beside it",
+        "17:1 a connection file has roles; write `roles = { app = \"role\" }`: what each connection is called, and its role",
+        "17:1 two connection files are `shop.yml`; each path once; with `each`, the path has to have its variable in it",
+    ];
+    let mut found = problems(text);
+    found.dedup();
+    assert_eq!(found, expected);
+}

@@ -1,0 +1,308 @@
+//! Backups by `pg_dump`, and their way back: complete or refused, named by database and time, kept for as long as you say.
+//!
+//! ```no_run
+//! # #[cfg(feature = "postgres")]
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use habitat_migrate::backup::{Backups, Restore};
+//! use habitat_migrate::provision::{Connection, Password};
+//!
+//! let admin = Connection::new("admin", "db.internal", "habitat", "habitat_admin")
+//!     .password(Password::from_file("secrets/habitat_admin")?);
+//! let mut client = admin.connector()?.connect_blocking()?;
+//!
+//! let backups = Backups::new("backups").keep_days(30).keep_newest(7);
+//! let backup = backups.create(&mut client, &admin)?;
+//! println!("{backup}");
+//!
+//! let drill = Connection::new("drill", "db.internal", "habitat_drill", "habitat_admin")
+//!     .password(Password::from_file("secrets/habitat_admin")?);
+//! let mut client = drill.connector()?.connect_blocking()?;
+//! Restore::of(&backup).run(&mut client, &drill)?;
+//! # Ok(()) }
+//! # #[cfg(not(feature = "postgres"))] fn main() {}
+//! ```
+//!
+//! `pg_dump` and `pg_restore` are the server's own or newer. They are looked for in [`Backups::programs`], in `HABITAT_PG_BIN`,
+//! where packages put them, and on `PATH`. Passwords are handed to them in their environment and never as arguments.
+
+mod error;
+mod list;
+mod name;
+mod program;
+mod question;
+mod restore;
+
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use chrono::{DateTime, Utc};
+
+pub use error::{Error, ErrorKind, Result};
+pub use restore::Restore;
+
+use crate::client::Client;
+use crate::provision::Connection;
+use error::Cause;
+use program::{Folders, Tool};
+
+/// A folder of backups, and how long they are kept in it.
+#[derive(Clone, Debug)]
+pub struct Backups {
+    folder: PathBuf,
+    days: Option<u32>,
+    newest: Option<usize>,
+    folders: Folders,
+}
+
+/// One backup: a file of `pg_dump`'s custom format, compressed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Backup {
+    path: PathBuf,
+    database: String,
+    taken_at: DateTime<Utc>,
+    size: u64,
+}
+
+impl Backups {
+    /// The backups in this folder, which is made when it is needed. All of them are kept.
+    pub fn new(folder: impl Into<PathBuf>) -> Self {
+        Self { folder: folder.into(), days: None, newest: None, folders: Folders::default() }
+    }
+
+    /// Keeps those of the last days, counted back from the newest.
+    #[must_use]
+    pub fn keep_days(mut self, days: u32) -> Self {
+        self.days = Some(days);
+        self
+    }
+
+    /// Keeps the newest ones of each database, however old they are. With [`Backups::keep_days`] a backup goes when neither keeps it; the
+    /// newest never goes.
+    #[must_use]
+    pub fn keep_newest(mut self, count: usize) -> Self {
+        self.newest = Some(count);
+        self
+    }
+
+    /// The folder of `pg_dump` and `pg_restore`, and no other.
+    #[must_use]
+    pub fn programs(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.folders = Folders::named(folder.into());
+        self
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Takes a backup of the database that the connection is for, reads it through with `pg_restore --list`, and then removes those that
+    /// nothing keeps any longer.
+    ///
+    /// The client is a connection of the same login to the same database: it asks what `pg_dump` would not tell. It is complete or it is
+    /// refused: where row-level security holds for the login (`FORCE` holds the owner, too), each such table needs a policy that shows the
+    /// login every row. The file is the login's alone (mode 0600), and has its name only once it is whole.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NoProgram`], [`ErrorKind::HiddenRows`], [`ErrorKind::WrongConnection`], [`ErrorKind::Program`], [`ErrorKind::File`],
+    /// [`ErrorKind::Server`], [`ErrorKind::Lost`]. No backup is left then, and none is removed.
+    ///
+    /// # Cancellation
+    ///
+    /// When the future is dropped, `pg_dump` is killed and its file removed.
+    pub fn create<'a, C: Client>(
+        &'a self,
+        client: &'a mut C,
+        connection: &'a Connection,
+    ) -> C::Outcome<'a, Result<Backup>> {
+        C::complete(Box::pin(async move {
+            let server = question::server(client, connection).await?;
+            let tools = self.folders.find(server.version)?;
+            let hidden = question::hidden_tables(client).await?;
+            if !hidden.is_empty() {
+                return Err(Error::new(Cause::HiddenRows { login: server.login, tables: hidden }));
+            }
+            make_folder(&self.folder)?;
+            let path = self.folder.join(name::of(&server.database, server.time));
+            let partial = Partial::create(&path)?;
+            let mut dump = tools.command(Tool::Dump, connection);
+            dump.args(["--format=custom", "--no-password", "--file"]).arg(&partial.path);
+            // Without it a session that policies hold is an error; with it, what they show is all, as was seen above.
+            if !server.bypasses_policies {
+                dump.arg("--enable-row-security");
+            }
+            program::run(client, dump).await?;
+            let mut list = tools.local(Tool::Restore);
+            program::run(client, list.arg("--list").arg(&partial.path)).await?;
+            partial.keep(&path)?;
+            let backup = Backup::open(&path)?;
+            self.prune(&server.database)?;
+            Ok(backup)
+        }))
+    }
+
+    /// The backups of a database, the newest first. A file that [`Backups::create`] has not named is none.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::File`] where the folder cannot be read; one that is not there is empty.
+    pub fn list(&self, database: &str) -> Result<Vec<Backup>> {
+        let entries = match fs::read_dir(&self.folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(Error::file(&self.folder, "cannot be read", error)),
+        };
+        let mut backups = Vec::new();
+        for entry in entries {
+            let path = entry.map_err(|error| Error::file(&self.folder, "cannot be read", error))?.path();
+            let named = name::read(&path).is_some_and(|(of, _)| of == database);
+            if named && path.is_file() && !path.is_symlink() {
+                backups.push(Backup::open(&path)?);
+            }
+        }
+        backups.sort_by_key(|backup| std::cmp::Reverse(backup.taken_at));
+        Ok(backups)
+    }
+
+    /// Removes the backups of a database that nothing keeps any longer, and tells which. [`Backups::create`] does it by itself.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::File`] where one cannot be removed; those before it are.
+    pub fn prune(&self, database: &str) -> Result<Vec<Backup>> {
+        let backups = self.list(database)?;
+        let Some(newest) = backups.first().map(|backup| backup.taken_at) else { return Ok(Vec::new()) };
+        let mut removed = Vec::new();
+        for (rank, backup) in backups.into_iter().enumerate() {
+            if !self.keeps(rank, newest - backup.taken_at) {
+                fs::remove_file(&backup.path)
+                    .map_err(|error| Error::file(&backup.path, "cannot be removed", error))?;
+                removed.push(backup);
+            }
+        }
+        Ok(removed)
+    }
+
+    /// Whether a backup stays: `rank` is 0 for the newest.
+    fn keeps(&self, rank: usize, age: chrono::TimeDelta) -> bool {
+        let young = self.days.map(|days| age <= chrono::TimeDelta::days(days.into()));
+        let among = self.newest.map(|count| rank < count);
+        rank == 0 || young == Some(true) || among == Some(true) || (young.is_none() && among.is_none())
+    }
+}
+
+impl Backup {
+    /// A backup by its file, whose name is as [`Backups::create`] gave it.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::File`] where it is not there or has another name.
+    pub fn open(path: impl Into<PathBuf>) -> Result<Self> {
+        let path = path.into();
+        let Some((database, taken_at)) = name::read(&path) else {
+            let why =
+                std::io::Error::other("its name is not of the form DATABASE_2026-01-31T12-00-00.000Z.dump");
+            return Err(Error::file(&path, "is no backup", why));
+        };
+        let meta = fs::metadata(&path).map_err(|error| Error::file(&path, "cannot be read", error))?;
+        Ok(Self { path, database, taken_at, size: meta.len() })
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The database that it was taken of.
+    pub fn database(&self) -> &str {
+        &self.database
+    }
+
+    /// When it was begun, by the server's clock.
+    pub fn taken_at(&self) -> DateTime<Utc> {
+        self.taken_at
+    }
+
+    /// The size of the file, in bytes.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+}
+
+/// One line: `habitat at 2026-01-31 12:00:00 UTC, 148 KB`.
+impl fmt::Display for Backup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let at = self.taken_at.format("%Y-%m-%d %H:%M:%S UTC");
+        write!(f, "{} at {at}, {} KB", self.database, self.size.div_ceil(1000))
+    }
+}
+
+/// A file that is being written, removed unless it is kept.
+struct Partial {
+    path: PathBuf,
+}
+
+impl Partial {
+    /// A private file beside the one that it will be.
+    fn create(path: &Path) -> Result<Self> {
+        let mut hidden = std::ffi::OsString::from(".");
+        hidden.push(path.file_name().unwrap_or_default());
+        hidden.push(format!(".{}.partial", std::process::id()));
+        let partial = path.with_file_name(hidden);
+        private().open(&partial).map_err(|error| Error::file(&partial, "cannot be written", error))?;
+        Ok(Self { path: partial })
+    }
+
+    /// Gives it its name, once it is on the disk; another file of that name is not replaced.
+    fn keep(self, path: &Path) -> Result<()> {
+        let synced = fs::File::open(&self.path).and_then(|file| file.sync_all());
+        let kept = synced.and_then(|()| fs::hard_link(&self.path, path));
+        kept.map_err(|error| Error::file(path, "cannot be written", error))
+    }
+}
+
+impl Drop for Partial {
+    fn drop(&mut self) {
+        // One that is kept has another name by now.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// How a file is made that its owner alone may read.
+fn private() -> fs::OpenOptions {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
+fn make_folder(folder: &Path) -> Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder).map_err(|error| Error::file(folder, "cannot be made", error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono::TimeDelta;
+
+    #[test]
+    fn a_backup_stays_while_any_rule_keeps_it_and_the_newest_always() {
+        let all = Backups::new("b");
+        assert!(all.keeps(99, TimeDelta::days(9999)));
+        let days = Backups::new("b").keep_days(30);
+        assert!(days.keeps(5, TimeDelta::days(30)) && !days.keeps(1, TimeDelta::days(31)));
+        let count = Backups::new("b").keep_newest(2);
+        assert!(count.keeps(1, TimeDelta::days(400)) && !count.keeps(2, TimeDelta::zero()));
+        let both = Backups::new("b").keep_days(30).keep_newest(2);
+        assert!(both.keeps(1, TimeDelta::days(400)) && both.keeps(9, TimeDelta::days(1)));
+        assert!(!both.keeps(2, TimeDelta::days(31)));
+        assert!(Backups::new("b").keep_newest(0).keep_days(0).keeps(0, TimeDelta::zero()));
+    }
+}
