@@ -81,7 +81,7 @@ that is tuned for tests, as `Server::shared()` starts it. The template of habita
 or is built first; databases that are still to be dropped at the end are dropped in the next run. The copy of a
 template is `CREATE DATABASE … TEMPLATE`, and DROP DATABASE when the connection is closed. `sqlx::test` is what the attribute
 expands to, with a pool; on the default server (fsync on, its data on a disk) it is run once, with a quarter of the tests, and
-their time times four.
+their time times four. The other slow ways are run in the first and the last of the rounds.
 ";
 
 const APART: &str = "As under cargo-nextest: from the start of the first process to the end of the last.
