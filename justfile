@@ -48,6 +48,11 @@ package:
 bench *args:
     cargo run --release -p habitat-benches -- {{args}}
 
+# A database for every test, side by side with the other ways; writes docs/benchmarks-testing.md. Without libpq, whose
+# loading would be a part of what a process takes.
+bench-testing *args:
+    cargo run --release -p habitat-benches --no-default-features -- --testing {{args}}
+
 # Compile times of embedding, side by side with sqlx.
 bench-embed:
     cargo run --release -p habitat-benches -- --embed

@@ -19,11 +19,20 @@ const CRATES: [&str; 8] = [
     "diesel_migrations",
 ];
 
+/// The machine, the compiler, the version of the servers, the crates of a test; no date.
+pub(crate) fn equipment(server: &str) -> Result<String> {
+    let mut parts = base()?;
+    parts.push(format!("PostgreSQL {server}"));
+    Ok(format!(
+        "{}; {}",
+        parts.join(", "),
+        versions(&["habitat-migrate", "postgres", "tokio-postgres", "sqlx"])
+    ))
+}
+
 /// One paragraph: machine, compiler, server, crates, date.
 pub(crate) fn describe(server: Option<&Server>) -> Result<String> {
-    let cores = thread::available_parallelism()?;
-    let mut parts =
-        vec![format!("{cores} cores of {}", processor()), std::env::consts::OS.to_owned(), compiler()?];
+    let mut parts = base()?;
     if let Some(server) = server {
         parts.push(format!(
             "PostgreSQL {}",
@@ -34,9 +43,17 @@ pub(crate) fn describe(server: Option<&Server>) -> Result<String> {
         let place = if folder.starts_with("/dev/shm") { "in memory" } else { "on a disk" };
         parts.push(format!("fsync {durable}, its data {place}"));
     }
-    let crates: Vec<_> =
-        CRATES.iter().filter_map(|name| Some(format!("{name} {}", locked_version(name)?))).collect();
-    Ok(format!("Measured on {} with {}; {}.", today()?, parts.join(", "), crates.join(", ")))
+    Ok(format!("Measured on {} with {}; {}.", today()?, parts.join(", "), versions(&CRATES)))
+}
+
+fn base() -> Result<Vec<String>> {
+    let cores = thread::available_parallelism()?;
+    Ok(vec![format!("{cores} cores of {}", processor()), std::env::consts::OS.to_owned(), compiler()?])
+}
+
+fn versions(crates: &[&str]) -> String {
+    let versions = crates.iter().filter_map(|name| Some(format!("{name} {}", locked_version(name)?)));
+    versions.collect::<Vec<_>>().join(", ")
 }
 
 fn processor() -> String {
@@ -67,9 +84,31 @@ fn output(program: &str, arguments: &[&str]) -> Result<String> {
     Ok(String::from_utf8(output.stdout)?.trim().to_owned())
 }
 
-/// The version of a package in the workspace's lock file.
+/// The version of a package that this one depends on, by the workspace's lock file.
 fn locked_version(package: &str) -> Option<&'static str> {
     let lock = include_str!("../../Cargo.lock");
-    let (_, entry) = lock.split_once(&format!("name = \"{package}\"\nversion = \""))?;
-    entry.split('"').next()
+    let entry =
+        |name: &str| lock.split_once(&format!("name = \"{name}\"\nversion = \"")).map(|(_, rest)| rest);
+    // Where the workspace has several versions, whoever depends on one says which.
+    let ours = entry(env!("CARGO_PKG_NAME"))?.split("[[package]]").next()?;
+    match ours.split_once(&format!(" \"{package} ")) {
+        Some((_, version)) => version.split('"').next(),
+        None => entry(package)?.split('"').next(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_several_versions_the_one_that_is_measured_is_named() {
+        let declared = include_str!("../Cargo.toml");
+        for package in ["sqlx", "refinery"] {
+            let (_, rest) = declared.split_once(&format!("\n{package} = {{ version = \"")).unwrap();
+            let version = rest.split('"').next().unwrap();
+            assert!(locked_version(package).unwrap().starts_with(version), "{package}");
+        }
+        assert_eq!(locked_version("no-such-package"), None);
+    }
 }

@@ -3,7 +3,8 @@
 //! `cargo run -p habitat-benches --release` starts one durable PostgreSQL server, runs every scenario with every
 //! contender, directly and through a proxy that counts round trips and adds latency, and writes the tables to
 //! `docs/benchmarks.md`. With `--embed` it measures instead how long the macros compile, with `--quick` only the
-//! scenarios that take no more than seconds, printed and not written. With `HABITAT_BENCH_MEMORY` set, the server's data is on a
+//! scenarios that take no more than seconds, printed and not written. With `--testing` it measures what a database for
+//! every test costs, and writes `docs/benchmarks-testing.md`; with `--testing --quick` it only shows that this runs. With `HABITAT_BENCH_MEMORY` set, the server's data is on a
 //! memory file system: on a machine whose disk is shared, that tells more than a disk that is fast now and slow then.
 
 mod contender;
@@ -17,6 +18,7 @@ mod scripts;
 mod server;
 mod table;
 mod tables;
+mod testing;
 
 use std::process::ExitCode;
 
@@ -24,7 +26,8 @@ use document::{Document, Section};
 use scenario::Extent;
 
 /// What goes wrong in a benchmark ends it; nobody tells the kinds apart.
-type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
+type Result<T> = std::result::Result<T, Error>;
+type Error = Box<dyn std::error::Error + Send + Sync>;
 
 fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
@@ -33,7 +36,10 @@ fn main() -> ExitCode {
         [] => run(Extent::Full),
         ["--quick"] => run(Extent::Quick),
         ["--embed"] => embed(),
-        _ => Err("usage: habitat-benches [--quick | --embed]".into()),
+        ["--testing"] => testing::run(testing::Extent::Full),
+        ["--testing", "--quick"] => testing::run(testing::Extent::Quick),
+        [testing::CHILD, rest @ ..] => testing::child(rest),
+        _ => Err("usage: habitat-benches [--quick | --embed | --testing [--quick]]".into()),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

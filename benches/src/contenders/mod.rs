@@ -8,6 +8,7 @@ mod refinery;
 mod sqlx;
 
 pub(crate) use baseline::ONE_ROW;
+pub(crate) use sqlx::migrations as sqlx_migrations;
 
 use crate::contender::Contender;
 

@@ -16,7 +16,8 @@ pub(crate) const CONTENDERS: [Contender; 1] = [Contender {
     load: |scripts| Ok(Box::new(Sqlx(Migrator::with_migrations(migrations(scripts)?)))),
 }];
 
-fn migrations(scripts: &[Script]) -> Result<Vec<Migration>> {
+/// The scripts as the macro embeds them.
+pub(crate) fn migrations(scripts: &[Script]) -> Result<Vec<Migration>> {
     let migration = |script: &Script| {
         let sql = AssertSqlSafe(script.sql()).into_sql_str();
         let name = Cow::Owned(script.table());
