@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, Sender};
 use std::time::{Duration, Instant};
 
 use postgres::{Client, SimpleQueryMessage};
@@ -16,8 +16,8 @@ use crate::sql::{Ident, Literal};
 
 /// Something to do when there is time.
 pub(super) enum Chore {
-    /// Make copies of this template until enough are ready.
-    Refill(String),
+    /// Make copies of this template until enough are ready; it is told when the first one is under way.
+    Refill(String, Sender<()>),
     /// This process uses the template: note it, and look for what others left.
     Used(String),
 }
@@ -51,8 +51,8 @@ fn make(place: &Place, kept: &Kept, orders: &Receiver<Chore>) {
             },
         };
         match chore {
-            Some(Chore::Refill(key)) => {
-                let _ = refill(&mut client, place, &key);
+            Some(Chore::Refill(key, under_way)) => {
+                let _ = refill(&mut client, place, &key, &under_way);
                 continue;
             }
             Some(Chore::Used(key)) => {
@@ -68,11 +68,17 @@ fn make(place: &Place, kept: &Kept, orders: &Receiver<Chore>) {
 }
 
 /// One copy at a time: between two the other chores have their turn, as each test orders again.
-fn refill(client: &mut Client, place: &Place, key: &str) -> Result<(), postgres::Error> {
+fn refill(
+    client: &mut Client,
+    place: &Place,
+    key: &str,
+    under_way: &Sender<()>,
+) -> Result<(), postgres::Error> {
     let name = names::ready(key);
     let prefix = names::pattern(&name[..names::READY.len() + key.len() + 1]);
     let count = format!("SELECT datname FROM pg_catalog.pg_database WHERE datname LIKE {}", Literal(&prefix));
     while column(&client.simple_query(&count)?).len() < AHEAD {
+        let _ = under_way.send(());
         client.batch_execute(&place.copy(key, &names::ready(key)))?;
     }
     Ok(())

@@ -4,7 +4,7 @@
 //! the locks of a process that was killed are free at once, and others recognise what it left.
 
 use std::collections::HashMap;
-use std::sync::mpsc::{Sender, SyncSender, channel, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -33,6 +33,8 @@ pub(super) struct Steward {
     chores: Sender<Chore>,
     gone: SyncSender<Gone>,
     kept: Arc<Kept>,
+    /// Tells when the last replacement that was ordered is being made.
+    order: Mutex<Option<Receiver<()>>>,
 }
 
 /// Where the server is, and the fastest way in which it copies a database.
@@ -69,7 +71,18 @@ impl Steward {
         let (gone, leavers) = sync_channel(chores::MOST_WAITING);
         chores::start(&place, &owner, &kept, orders, leavers);
         let (spares, templates) = (Mutex::default(), Mutex::default());
-        Ok(Self { place, shared, login: facts.login, owner, spares, templates, chores, gone, kept })
+        Ok(Self {
+            place,
+            shared,
+            login: facts.login,
+            owner,
+            spares,
+            templates,
+            chores,
+            gone,
+            kept,
+            order: Mutex::default(),
+        })
     }
 
     pub(super) fn url(&self) -> &str {
@@ -101,8 +114,10 @@ impl Steward {
         if !self.owner.with(|client| claim(client, &key, name)).map_err(failed)? {
             self.copy(&key, name).map_err(failed)?;
         }
+        let (under_way, order) = channel();
         // Without the thread there are no copies made ahead.
-        let _ = self.chores.send(Chore::Refill(key));
+        let _ = self.chores.send(Chore::Refill(key, under_way));
+        *self.order.lock().unwrap_or_else(PoisonError::into_inner) = Some(order);
         Ok(())
     }
 
@@ -157,23 +172,24 @@ impl Steward {
         Ok(())
     }
 
-    /// The process may end with this test: the statement is sent at once and nobody waits for the answer, as the server
-    /// completes it also when its client has gone. It sleeps for a tenth of a second if a client is just leaving.
+    /// The process may end with this test: the statements are sent now and nobody waits for their answers, as the server
+    /// completes them also when their client has gone. It sleeps for a tenth of a second if a client is just leaving.
     fn drop_before_the_end(&self, gone: Gone) {
         self.supersede(&gone.test);
-        let (sender, sent) = channel();
+        let (sender, dropped) = channel();
         let owner = Arc::clone(&self.owner);
         let (name, has_roles) = (gone.name.clone(), gone.has_roles);
         std::thread::spawn(move || {
-            let dropped = owner.try_with(|client| {
-                let _ = sender.send(());
-                chores::drop_database(client, &name, has_roles)
-            });
-            drop(dropped);
+            let _ = sender.send(());
+            owner.with(|client| drop(chores::drop_database(client, &name, has_roles)));
+            let _ = sender.send(());
         });
-        if sent.recv().is_err() {
-            let _ = self.gone.send(gone);
+        let order = self.order.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(order) = order {
+            let _ = order.recv_timeout(ORDERED);
         }
+        // From a thread that says that it sends to the bytes on their way.
+        let _ = dropped.recv_timeout(ORDERED).and_then(|()| dropped.recv_timeout(SENT));
     }
 
     /// Drops what earlier runs of this test left to look at.
@@ -185,12 +201,16 @@ impl Steward {
 }
 
 impl Place {
-    /// What makes `name` a copy of a template.
+    /// What makes `name` a copy of the template of this key.
     pub(super) fn copy(&self, key: &str, name: &str) -> String {
-        let (name, template) = (Ident(name), names::template(key));
+        self.create(name, &names::template(key))
+    }
+
+    /// What makes `name` a copy of another database, marked as ours.
+    pub(super) fn create(&self, name: &str, template: &str) -> String {
+        let (name, template) = (Ident(name), Ident(template));
         format!(
-            "CREATE DATABASE {name} TEMPLATE {} {} CONNECTION LIMIT {}",
-            Ident(&template),
+            "CREATE DATABASE {name} TEMPLATE {template} {} CONNECTION LIMIT {}",
             self.strategy,
             names::MARK
         )
@@ -278,6 +298,12 @@ fn ends_with_its_test() -> bool {
 
 /// How long the server stays for a person to look at what a failed test has left.
 pub(super) const TO_LOOK: Duration = Duration::from_secs(600);
+
+/// How long the last test of a process waits for the order of a replacement to be under way; the thread may have yet to connect.
+const ORDERED: Duration = Duration::from_millis(100);
+
+/// How long a statement takes to the server, at the most.
+const SENT: Duration = Duration::from_millis(2);
 
 /// How many copies that others took in the same moment are tried before one is made.
 const ATTEMPTS: usize = 5;

@@ -12,7 +12,7 @@ use super::chores::drop_database;
 use super::kept::now;
 use super::recipe::Recipe;
 use super::session::{column, connect};
-use super::steward::{Steward, lock, unlock};
+use super::steward::{Place, Steward, lock, unlock};
 use super::test_error::{Kind, TestError};
 use super::{fixture, names};
 use crate::code::{Function, Style};
@@ -48,7 +48,7 @@ pub(super) fn ensure(steward: &Steward, key: &str, recipe: &Recipe) -> Result<()
     match turn.map_err(failed)?.ok_or(Kind::Waited)? {
         Turn::Built => Ok(()),
         Turn::Ours => {
-            let built = build(&mut client, &steward.place().config, key, recipe);
+            let built = build(&mut client, steward.place(), key, recipe);
             let _ = client.batch_execute(&unlock(BUILDERS));
             built
         }
@@ -61,7 +61,7 @@ enum Turn {
     Ours,
 }
 
-fn build(client: &mut Client, config: &Config, key: &str, recipe: &Recipe) -> Result<(), TestError> {
+fn build(client: &mut Client, place: &Place, key: &str, recipe: &Recipe) -> Result<(), TestError> {
     let failed = |source| Kind::Sql { what: "build the template of the test's database".to_owned(), source };
     // It may have been finished between the two questions.
     let template = names::template(key);
@@ -70,10 +70,9 @@ fn build(client: &mut Client, config: &Config, key: &str, recipe: &Recipe) -> Re
     }
     sweep_half_built(client).map_err(failed)?;
     let name = names::building(key);
-    let create =
-        format!("CREATE DATABASE {} TEMPLATE template0 CONNECTION LIMIT {}", Ident(&name), names::MARK);
+    let create = place.create(&name, "template0");
     client.batch_execute(&create).map_err(failed)?;
-    let mut inside = config.clone();
+    let mut inside = place.config.clone();
     inside.dbname(&name).application_name("habitat-migrate testing");
     let built = fill(&inside, recipe)
         .and_then(|()| finish(client, &name, &template).map_err(|source| failed(source).into()));
