@@ -2,17 +2,16 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::{Receiver, Sender};
 use std::time::{Duration, Instant};
 
 use postgres::{Client, SimpleQueryMessage};
 
 use super::kept::Kept;
-use super::server::Server;
+use super::names;
 use super::session::{Session, column, connect};
 use super::steward::{Gone, Place, unlock};
 use super::sweep;
-use super::{data, names};
 use crate::sql::{Ident, Literal};
 
 /// Something to do when there is time.
@@ -30,12 +29,11 @@ pub(super) fn start(
     kept: &Arc<Kept>,
     orders: Receiver<Chore>,
     leavers: Receiver<Gone>,
-    backlog: usize,
 ) {
     let (maker, kept_by_others) = (place.clone(), Arc::clone(kept));
     std::thread::spawn(move || make(&maker, &kept_by_others, &orders));
     let (dropper, owner, kept) = (place.clone(), Arc::clone(owner), Arc::clone(kept));
-    std::thread::spawn(move || drop_all(&dropper, &owner, &kept, &leavers, backlog));
+    std::thread::spawn(move || drop_all(&dropper, &owner, &kept, &leavers));
 }
 
 /// Connects at once: a process of one test needs its replacement ordered before it ends.
@@ -86,8 +84,7 @@ fn refill(
     Ok(())
 }
 
-/// A server's time goes into copies first: up to `backlog` databases wait until no test has ended for a while.
-fn drop_all(place: &Place, owner: &Session, kept: &Kept, leavers: &Receiver<Gone>, backlog: usize) {
+fn drop_all(place: &Place, owner: &Session, kept: &Kept, leavers: &Receiver<Gone>) {
     let mut client = None;
     let mut waiting: Vec<(Gone, Instant)> = Vec::new();
     loop {
@@ -95,13 +92,9 @@ fn drop_all(place: &Place, owner: &Session, kept: &Kept, leavers: &Receiver<Gone
             let Ok(gone) = leavers.recv() else { return };
             waiting.push((gone, Instant::now()));
         }
-        let (mut is_calm, mut is_closed) = (false, false);
-        while waiting.len() < backlog && !is_calm && !is_closed {
-            match leavers.recv_timeout(if backlog > MOST_WAITING { CALM } else { Duration::ZERO }) {
-                Ok(gone) => waiting.push((gone, Instant::now())),
-                Err(RecvTimeoutError::Timeout) => is_calm = true,
-                Err(RecvTimeoutError::Disconnected) => is_closed = true,
-            }
+        while waiting.len() < MOST_WAITING {
+            let Ok(gone) = leavers.try_recv() else { break };
+            waiting.push((gone, Instant::now()));
         }
         if client.as_ref().is_none_or(Client::is_closed) {
             client = connect(&place.config).ok();
@@ -114,16 +107,11 @@ fn drop_all(place: &Place, owner: &Session, kept: &Kept, leavers: &Receiver<Gone
         let Ok(occupied) = client.simple_query(&occupied(&waiting)) else { continue };
         let occupied = column(&occupied);
         let before = waiting.len();
-        let mut left = if waiting.len() < backlog { usize::MAX } else { MOST_WAITING };
         waiting.retain(|(gone, since)| {
-            if left == 0 {
-                return true;
-            }
             // DROP DATABASE sleeps in steps of 100 ms for a client that is only just leaving.
             if occupied.contains(&gone.name.as_str()) && since.elapsed() < LEAVING {
                 return true;
             }
-            left -= 1;
             if drop_database(client, &gone.name, gone.has_roles).is_ok() {
                 owner.with(|owner| {
                     let _ = owner.batch_execute(&unlock(&gone.name));
@@ -179,21 +167,7 @@ pub(super) const AHEAD: usize = 3;
 /// How many databases may wait to be dropped in the channel, and again as many on the thread.
 pub(super) const MOST_WAITING: usize = 8;
 
-/// How many databases may wait to be dropped altogether. A server that this library has started goes with all of its databases,
-/// so they may wait while there is room; on a server of somebody's they are gone soon.
-pub(super) fn backlog(shared: Option<&Server>) -> usize {
-    let folder = shared.and_then(Server::socket_dir);
-    let room = folder.and_then(data::free_bytes).unwrap_or_default();
-    usize::try_from(room / 4 / SIZE).unwrap_or(LARGEST_BACKLOG).clamp(MOST_WAITING, LARGEST_BACKLOG)
-}
-
-/// What a small database takes up, in bytes.
-const SIZE: u64 = 10 << 20;
-const LARGEST_BACKLOG: usize = 128;
-
 /// How long a client that has been dropped may still be leaving; whoever stays longer is disconnected.
 const LEAVING: Duration = Duration::from_millis(500);
-/// When no test has ended for this long, there is time to drop.
-const CALM: Duration = Duration::from_millis(200);
 
 const POLL: Duration = Duration::from_micros(500);

@@ -49,8 +49,8 @@ const ROOM: u64 = 1 << 30;
 /// A socket's path has at most 103 bytes on macOS and 107 on Linux; the folder's name and the socket's take 50.
 const LONGEST_PARENT: usize = 50;
 
-pub(super) fn free_bytes(folder: impl AsRef<Path>) -> Option<u64> {
-    let stat = rustix::fs::statvfs(folder.as_ref()).ok()?;
+fn free_bytes(folder: &str) -> Option<u64> {
+    let stat = rustix::fs::statvfs(folder).ok()?;
     Some(stat.f_bavail.saturating_mul(stat.f_frsize))
 }
 

@@ -69,7 +69,7 @@ impl Steward {
         let owner = Arc::new(Session::new(owner));
         let kept = Arc::new(Kept::default());
         let (gone, leavers) = sync_channel(chores::MOST_WAITING);
-        chores::start(&place, &owner, &kept, orders, leavers, chores::backlog(shared));
+        chores::start(&place, &owner, &kept, orders, leavers);
         let (spares, templates) = (Mutex::default(), Mutex::default());
         Ok(Self {
             place,
