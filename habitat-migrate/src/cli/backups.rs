@@ -1,6 +1,6 @@
 //! Backups and dumps of the schema, as several verbs take them.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
@@ -20,10 +20,19 @@ pub(crate) fn said(context: &Context, folder: Option<&Path>) -> Option<Backups> 
     if let Some(count) = settings.count("keep-newest") {
         backups = backups.keep_newest(usize::try_from(count).unwrap_or(usize::MAX));
     }
-    if let Some(programs) = settings.path("pg-bin") {
+    if let Some(programs) = programs(context) {
         backups = backups.programs(programs);
     }
     Some(backups)
+}
+
+/// The folder of `pg_dump` and `pg_restore`, where one is named.
+pub(crate) fn programs(context: &Context) -> Option<PathBuf> {
+    let folder = context.settings.path("pg-bin")?;
+    // The variable also names the server of tests, which may come without them.
+    let by_variable = context.settings.by("pg-bin") == Some("HABITAT_PG_BIN");
+    let has_them = || folder.join(format!("pg_dump{}", std::env::consts::EXE_SUFFIX)).exists();
+    (!by_variable || has_them()).then_some(folder)
 }
 
 /// [`said`], for a verb that cannot do without.
@@ -56,7 +65,7 @@ pub(crate) fn before(context: &Context, migrator: &Migrator) -> Result<Option<Ba
 /// The schema as SQL.
 pub(crate) fn schema(context: &Context) -> Result<String, Failure> {
     let (mut client, connection) = context.login()?;
-    Ok(dump_schema_by(&mut client, &connection, context.settings.path("pg-bin"))?)
+    Ok(dump_schema_by(&mut client, &connection, programs(context))?)
 }
 
 /// Writes the schema to a file, and tells whether that was another one before.

@@ -7,6 +7,7 @@ mod exits;
 mod files;
 mod json;
 mod many;
+mod programs;
 mod readme;
 mod sessions;
 mod support;

@@ -43,7 +43,7 @@ impl Run for Restore {
             None => context.confirm(&what, database, None)?,
         }
         let mut restore = backup::Restore::of(&backup).confirm(database);
-        if let Some(programs) = context.settings.path("pg-bin") {
+        if let Some(programs) = backups::programs(context) {
             restore = restore.programs(programs);
         }
         restore.run(&mut client, &connection)?;
