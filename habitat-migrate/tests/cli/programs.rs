@@ -130,7 +130,7 @@ fn a_folder_that_is_named_is_the_only_one_and_a_variable_may_name_one_without_th
     let empty = desk.path().join("empty").display().to_string();
     let flag = desk.run(&["schema", "dump", "--pg-bin", &empty]);
     assert_eq!(flag.code, 1, "{}", flag.err);
-    assert!(flag.err.contains("empty has no Dump program that runs"), "{}", flag.err);
+    assert!(flag.err.contains("empty has no pg_dump that runs"), "{}", flag.err);
     let by_variable = |folder: &str| {
         let mut command = desk.command(&["schema", "dump"]);
         command.env("HABITAT_PG_BIN", folder);
