@@ -13,7 +13,7 @@ use super::failure::Failure;
 use super::progress::Progress;
 use super::terminal;
 use super::variables::Variables;
-use crate::connect::{ConnectError, Connector};
+use crate::connect::Connector;
 use crate::migrator::Migrator;
 use crate::policy::{Changed, Missing, NewerDatabase, OutOfOrder};
 use crate::provision::Connection;
@@ -155,9 +155,6 @@ impl Context {
     /// A connection to the database, and how libpq's programs reach the same server.
     pub(crate) fn login(&self) -> Result<(postgres::Client, Connection), Failure> {
         let connector = self.connector()?;
-        let failed = |error: ConnectError| {
-            Failure::from(error).about(&format!("no connection to {}", connector.target()))
-        };
         let mut reached = connector.connect_blocking().map(|client| (client, connector.clone()));
         let hosts = connector.each_host();
         // A program has to be told one host: the first that is as this connection wants it.
@@ -170,7 +167,7 @@ impl Context {
                 }
             }
         }
-        let (mut client, connector) = reached.map_err(failed)?;
+        let (mut client, connector) = reached?;
         let row = client.query_one("SELECT SESSION_USER::pg_catalog.text", &[]);
         let login: String = row.and_then(|row| row.try_get(0)).map_err(|error| {
             Failure::failed(format!("the login's name cannot be read: {error}"), "try again")

@@ -55,6 +55,8 @@ impl Args for Flags {
             let help = format!("{}{words} [env: {}]", key.help, variables(key.flag, &key.variable()));
             let mut arg = Arg::new(key.flag).long(key.flag).help(help).global(true).help_heading(HEADING);
             arg = arg.value_name(match key.kind {
+                Kind::Text if ["dump", "provision"].contains(&key.flag) => "FILE",
+                Kind::Text if ["backups", "pg-bin"].contains(&key.flag) => "FOLDER",
                 Kind::Text => "VALUE",
                 Kind::Word(_) => "WORD",
                 Kind::Duration => "TIME",
