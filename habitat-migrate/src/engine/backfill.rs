@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use habitat_migrate_catalog::{Backfill, Migration, MigrationId, normalise};
 
-use super::job::Job;
+use super::job::{Ended, Job};
 use super::message::{Message, Text};
 use super::retry::Retries;
 use super::script::Script;
@@ -324,7 +324,7 @@ impl<'r, 'a, C: Client> Filling<'r, 'a, C> {
             self.check(&reply, &script).await?;
             message.clear();
         }
-        message.push(0, Text::Engine, &job.record(tracker));
+        message.push(0, Text::Engine, &job.record(tracker, Ended::May));
         message.push(0, Text::Engine, &tracker.settle(&tracker.since_backfill(self.id())));
         message.push(0, Text::Engine, "COMMIT;\n");
         let end = if more { self.run.lock.to_transaction() } else { self.run.lock.release() };

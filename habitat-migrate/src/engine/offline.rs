@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use habitat_migrate_catalog::{Migration, Need, Settings as ScriptSettings, colons, statements};
 
 use super::apply::SINCE;
-use super::job::{Job, Worker};
+use super::job::{Ended, Job, Worker};
 use super::settings::Settings;
 use super::{Goal, amend, verify};
 use crate::error::{Cause, Error, Result};
@@ -123,7 +123,7 @@ impl Script<'_> {
         if let Some(text) = job.verify() {
             self.verify(&job.id().to_string(), &text);
         }
-        self.sql.push_str(&job.record(&goal.tracker));
+        self.sql.push_str(&job.record(&goal.tracker, Ended::May));
         self.sql.push_str(&goal.tracker.settle(SINCE));
         self.sql.push_str("COMMIT;\n");
     }
