@@ -7,8 +7,8 @@ use toml::de::{DeTable, DeValue};
 use super::super::connection_declared::ConnectionFile;
 use super::super::connection_file::{ConnectionFormat, KubernetesSecret};
 use super::super::declaration::Declaration;
-use super::database::{listed, place};
 use super::scope::{Context, Mentions};
+use super::section::{listed, place};
 use super::{Reader, Scope, get};
 
 const KEYS: [&str; 10] = [

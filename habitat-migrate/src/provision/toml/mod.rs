@@ -14,6 +14,7 @@ mod grant;
 pub(crate) mod reader;
 mod role;
 mod scope;
+mod section;
 #[cfg(test)]
 mod tests;
 
