@@ -2,14 +2,14 @@
 
 use std::ops::Range;
 
-use toml::de::{DeTable, DeValue};
+use toml::de::DeTable;
 
 use super::super::database::{Created, Database, Extension, RowSecurity, Schema};
 use super::super::declaration::Declaration;
 use super::grant;
 use super::role::settings;
 use super::scope::{Context, Mentions};
-use super::section::{listed, names, place, role, twice, value};
+use super::section::{keyed, listed, names, place, role, twice, value};
 use super::{Reader, Scope, get};
 
 const DATABASE: [&str; 9] = [
@@ -120,11 +120,7 @@ fn databases<'t>(
     declaration: &mut Declaration,
     mentions: &mut Mentions,
 ) {
-    let Some(node) = get(document, "databases") else { return };
-    let DeValue::Table(databases) = node.get_ref() else {
-        reader.problem(node.span(), "`databases` is a table", "write `[databases.name]`");
-        return;
-    };
+    let Some(databases) = keyed(reader, document, "databases") else { return };
     for (key, node) in databases {
         let Some(table) = reader.table(node, "a database", &DATABASE) else { continue };
         for scope in context.scopes(reader, table) {
@@ -163,11 +159,7 @@ fn named<'t>(
     keys: &[&str],
     mut add: impl FnMut(&mut Reader<'t>, String, Range<usize>, &DeTable<'t>, &Scope, &mut Database),
 ) {
-    let Some(node) = get(document, section) else { return };
-    let DeValue::Table(items) = node.get_ref() else {
-        reader.problem(node.span(), format!("`{section}` is a table"), format!("write `[{section}.name]`"));
-        return;
-    };
+    let Some(items) = keyed(reader, document, section) else { return };
     for (key, node) in items {
         let what = format!("`{section}.{}`", key.get_ref());
         let Some(table) = reader.table(node, &what, keys) else { continue };

@@ -9,6 +9,20 @@ use super::super::declaration::Declaration;
 use super::scope::Mentions;
 use super::{Reader, Scope, get};
 
+/// A section whose items have their names as keys.
+pub(super) fn keyed<'d, 't>(
+    reader: &mut Reader<'t>,
+    document: &'d DeTable<'t>,
+    section: &str,
+) -> Option<&'d DeTable<'t>> {
+    let node = get(document, section)?;
+    let DeValue::Table(items) = node.get_ref() else {
+        reader.problem(node.span(), format!("`{section}` is a table"), format!("write `[{section}.name]`"));
+        return None;
+    };
+    Some(items)
+}
+
 /// A section that is a list of tables.
 pub(super) fn listed<'t>(
     reader: &mut Reader<'t>,
@@ -45,8 +59,7 @@ pub(super) fn place<'d, 't>(
     declaration: &'d mut Declaration,
 ) -> Option<&'d mut Database> {
     if let Some(node) = get(table, "in_database") {
-        let text = reader.text(node, "in_database")?;
-        let name = reader.name(text, node.span(), scope);
+        let name = value(reader, table, "in_database", scope)?;
         if declaration.database(&name).is_none() {
             let known = declaration.databases.iter().map(|database| database.name.as_str());
             let help = match habitat_migrate_catalog::nearest(&name, known) {
@@ -78,6 +91,19 @@ pub(super) fn twice(reader: &mut Reader<'_>, span: Range<usize>, what: &str, nam
     reader.problem(span, format!("{what} `{name}` is declared twice"), help);
 }
 
+/// The text of a key, with its variables' values.
+pub(super) fn text<'t>(
+    reader: &mut Reader<'t>,
+    table: &DeTable<'t>,
+    key: &str,
+    scope: &Scope,
+) -> Option<String> {
+    let node = get(table, key)?;
+    let text = reader.text(node, key)?;
+    Some(reader.expand(text, node.span(), scope))
+}
+
+/// The name of a key, with its variables' values.
 pub(super) fn value<'t>(
     reader: &mut Reader<'t>,
     table: &DeTable<'t>,
@@ -89,6 +115,7 @@ pub(super) fn value<'t>(
     Some(reader.name(text, node.span(), scope))
 }
 
+/// The role of a key, which is mentioned by it.
 pub(super) fn role<'t>(
     reader: &mut Reader<'t>,
     table: &DeTable<'t>,
