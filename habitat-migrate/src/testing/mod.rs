@@ -89,6 +89,7 @@ mod keep;
 mod keeper;
 mod kept;
 mod lease;
+mod local;
 mod machine;
 mod names;
 mod pooler;
