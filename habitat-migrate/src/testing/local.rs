@@ -2,7 +2,6 @@
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use postgres::Config;
@@ -21,7 +20,7 @@ pub(super) struct Local {
     port: u16,
     tcp: bool,
     /// What it was started with; `None` for a server that others use too.
-    plan: Option<Arc<Plan>>,
+    plan: Option<Plan>,
 }
 
 /// What keeps the server alive as long as we live.
@@ -48,14 +47,8 @@ impl Local {
     }
 
     fn start_in(folder: PathBuf, supervisor: Supervisor, plan: Plan) -> Result<Self, ServerError> {
-        let plan = Arc::new(plan);
-        let mut local = Self {
-            hold: Hold::Own(supervisor),
-            folder,
-            port: DEFAULT_PORT,
-            tcp: plan.tcp,
-            plan: Some(Arc::clone(&plan)),
-        };
+        let hold = Hold::Own(supervisor);
+        let mut local = Self { hold, folder, port: DEFAULT_PORT, tcp: plan.tcp, plan: None };
         plan.initialise(&local.folder)?;
         let mut attempts = 0;
         loop {
@@ -68,9 +61,11 @@ impl Local {
                 Err(error) if attempts < 5 && error.log_has("could not create any TCP/IP sockets") => {
                     attempts += 1
                 }
-                started => return started.map(|()| local),
+                started => break started?,
             }
         }
+        local.plan = Some(plan);
+        Ok(local)
     }
 
     /// One that others use too, for as long as this process lives.
@@ -113,7 +108,7 @@ impl Local {
     }
 
     pub(super) fn plan(&self) -> Option<&Plan> {
-        self.plan.as_deref()
+        self.plan.as_ref()
     }
 
     /// The process of the server, while it runs.
@@ -177,7 +172,7 @@ impl Local {
 
     /// What the server writes of itself.
     fn status_path(&self) -> PathBuf {
-        self.folder.join("data/postmaster.pid")
+        self.data_dir().join("postmaster.pid")
     }
 
     fn supervisor(&mut self, what: &'static str) -> Result<&mut Supervisor, ServerError> {
