@@ -3,7 +3,7 @@
 use super::{Run, TAKE_OUT, WRITE};
 use crate::client::{Client, Failure, ServerError};
 use crate::error::Cause;
-use crate::tracker::{COLUMNS, FORMAT, Presence, Rights};
+use crate::tracker::{FORMAT, Presence, Rights, Shape};
 
 impl<C: Client> Run<'_, C> {
     /// A statement about the tracker failed: finds out why, and cleans up.
@@ -29,16 +29,14 @@ impl<C: Client> Run<'_, C> {
                 }
             }
             if let Ok(reply) = shape {
-                let format = reply.first("format").and_then(|row| row.number(1)).unwrap_or_default();
-                if format > FORMAT {
-                    return Cause::NewerTracker { table: self.goal.tracker.table().to_owned(), format };
+                let shape = Shape::read(&reply);
+                let table = || self.goal.tracker.table().to_owned();
+                if shape.format > FORMAT {
+                    return Cause::NewerTracker { table: table(), format: shape.format };
                 }
-                let columns: Vec<String> = reply.rows("column").map(|row| row.text(1).to_owned()).collect();
-                if !columns.is_empty()
-                    && !COLUMNS.iter().all(|ours| columns.iter().any(|theirs| theirs == ours))
-                {
-                    let table = self.goal.tracker.table().to_owned();
-                    return Cause::ForeignTracker { table, tool: owner_of(&columns), columns };
+                if shape.is_there() && !shape.is_ours() {
+                    let tool = owner_of(&shape.columns);
+                    return Cause::ForeignTracker { table: table(), tool, columns: shape.columns };
                 }
             }
         }
