@@ -174,10 +174,7 @@ impl<'a, C: Client> Run<'a, C> {
     /// Asks whether anything is to be done, in one round trip.
     async fn probe(&mut self) -> Result<(Probe, Standing), Cause> {
         let (catalog, said) = (self.goal.catalog, self.goal.wish.environment);
-        let reply = match self.session.ask(&self.goal.tracker.probe(catalog, said)).await {
-            Ok(reply) => reply,
-            Err(failure) => return Err(self.tracker_failure(READ, failure).await),
-        };
+        let reply = self.ask(READ, &self.goal.tracker.probe(catalog, said)).await?;
         match self.goal.tracker.probed(catalog, said, &reply) {
             Some(probed) if probed.in_transaction => Err(Cause::InTransaction),
             Some(Probed { probe, standing, .. }) => Ok((probe, standing)),
@@ -201,18 +198,12 @@ impl<'a, C: Client> Run<'a, C> {
     }
 
     async fn history(&mut self) -> Result<History, Cause> {
-        match self.session.ask(&self.goal.tracker.history()).await {
-            Ok(reply) => Ok(Tracker::read(&reply)),
-            Err(failure) => Err(self.tracker_failure(READ, failure).await),
-        }
+        self.ask(READ, &self.goal.tracker.history()).await.map(|reply| Tracker::read(&reply))
     }
 
     /// What a database is for that has no migration yet.
     async fn purpose(&mut self) -> Result<History, Cause> {
-        match self.session.ask(&self.goal.tracker.purpose()).await {
-            Ok(reply) => Ok(Tracker::read(&reply)),
-            Err(failure) => Err(self.tracker_failure(READ, failure).await),
-        }
+        self.ask(READ, &self.goal.tracker.purpose()).await.map(|reply| Tracker::read(&reply))
     }
 
     /// Plans, and takes note of what is there already.

@@ -1,11 +1,27 @@
 //! Finds out why a statement about the tracker failed.
 
 use super::{Run, TAKE_OUT, WRITE};
-use crate::client::{Client, Failure, ServerError};
+use crate::client::{Client, Failure, Reply, ServerError};
 use crate::error::Cause;
 use crate::tracker::{FORMAT, Presence, Rights, Shape};
 
 impl<C: Client> Run<'_, C> {
+    /// Asks what leaves nothing behind; `doing` says what for, where the server refuses.
+    pub(super) async fn ask(&mut self, doing: &'static str, sql: &str) -> Result<Reply, Cause> {
+        match self.session.ask(sql).await {
+            Ok(reply) => Ok(reply),
+            Err(failure) => Err(self.tracker_failure(doing, failure).await),
+        }
+    }
+
+    /// The same for what may leave a transaction open.
+    pub(super) async fn run(&mut self, doing: &'static str, sql: &str) -> Result<Reply, Cause> {
+        match self.session.run(sql).await {
+            Ok(reply) => Ok(reply),
+            Err(failure) => Err(self.tracker_failure(doing, failure).await),
+        }
+    }
+
     /// A statement about the tracker failed: finds out why, and cleans up.
     pub(super) async fn tracker_failure(&mut self, doing: &'static str, failure: Failure) -> Cause {
         let error = match failure {
