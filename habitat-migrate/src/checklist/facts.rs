@@ -146,14 +146,14 @@ mod tests {
 
     #[test]
     fn a_database_is_not_missing_because_another_of_a_longer_name_is() {
-        let finding = Finding {
+        let findings = [Finding {
             kind: FindingKind::MissingDatabase,
             database: None,
             subject: "database shop_reports".to_owned(),
             message: "database shop_reports is not there".to_owned(),
             suggestion: None,
-        };
-        assert!(is_missing(&[finding.clone()], "shop_reports"));
-        assert!(!is_missing(&[finding], "shop"));
+        }];
+        assert!(is_missing(&findings, "shop_reports"));
+        assert!(!is_missing(&findings, "shop"));
     }
 }

@@ -84,11 +84,7 @@ impl Local {
     }
 
     pub(super) fn log(&self) -> Result<String, ServerError> {
-        let path = self.log_path();
-        match std::fs::read(&path) {
-            Ok(log) => Ok(String::from_utf8_lossy(&log).into_owned()),
-            Err(source) => Err(Kind::Io { what: "read", path, source }.into()),
-        }
+        data::log(&self.log_path())
     }
 
     pub(super) fn folder(&self) -> &Path {
