@@ -39,7 +39,7 @@ impl Run for Down {
         let progress = context.progress();
         let report = drive(&progress.watch(migrator), &connector, Work::Down(rollback));
         progress.finish();
-        Ok(up::answer(&report?))
+        up::done(context, &report?)
     }
 }
 

@@ -17,6 +17,6 @@ impl Run for Redo {
         let progress = context.progress();
         let report = drive(&progress.watch(migrator), &connector, Work::Redo);
         progress.finish();
-        Ok(up::answer(&report?))
+        up::done(context, &report?)
     }
 }
