@@ -37,7 +37,8 @@ impl<C: Client> Run<'_, C> {
     }
 }
 
-fn words(need: &Need) -> String {
+/// A need as a person says it.
+pub(super) fn words(need: &Need) -> String {
     match need {
         Need::Postgres(oldest) => format!("PostgreSQL {oldest} or newer"),
         Need::Extension(name) => format!("the extension {name}"),
