@@ -42,8 +42,7 @@ pub(super) fn claim(
         claim.template = found.get(3).unwrap_or_default().to_owned();
         let Some(ready) = found.get(0) else { break };
         // Given back before the others can see the new name: who takes the lock then finds nothing to rename.
-        let rename =
-            format!("ALTER DATABASE {} RENAME TO {}; {}", Ident(ready), Ident(name), unlock(ready));
+        let rename = format!("ALTER DATABASE {} RENAME TO {}; {}", Ident(ready), Ident(name), unlock(ready));
         match client.batch_execute(&rename) {
             Ok(()) => {
                 claim.taken = true;
