@@ -9,7 +9,6 @@ use habitat_migrate_catalog::{Backfill, Migration, MigrationId, normalise};
 
 use super::job::{Ended, Job};
 use super::message::{Message, Text};
-use super::retry::Retries;
 use super::script::Script;
 use super::settings::{Limits, Settings};
 use super::{LATER, Outcome, Run, WRITE, is_held, millis, verify};
@@ -269,7 +268,7 @@ impl<'r, 'a, C: Client> Filling<'r, 'a, C> {
         self.pace.adapt(bound.rows, progress.took);
         let bounds = self.walk.read_bounds(&reply);
         self.found(bounds, &sizes, Ahead::Unknown);
-        self.run.retries = Retries::new(self.run.goal.retry);
+        self.run.retries.begin_anew();
         self.tell(progress.rows, progress.batches);
         match progress.state {
             BackfillState::Running => self.rest(progress.took).await,
