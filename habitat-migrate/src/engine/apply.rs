@@ -45,8 +45,9 @@ impl<'r, 'a, C: Client> Batch<'r, 'a, C> {
     pub(super) async fn apply_all(mut self, more: bool) -> Result<Outcome, Cause> {
         let mut waiting = 0;
         for (n, job) in self.jobs.iter().enumerate() {
-            self.begin(n, job, waiting == 0);
             let script = job.script();
+            let is_definition = is_definition(&script);
+            self.begin(n, job, waiting == 0, is_definition && !builds_indexes(&script));
             let mut is_spread = false;
             for (offset, piece) in pieces(&script) {
                 self.message.push(n, Text::Script(offset), piece);
@@ -69,7 +70,6 @@ impl<'r, 'a, C: Client> Batch<'r, 'a, C> {
                 || next.is_some_and(|next| next.script().len() > LARGE || next.is_alone());
             let sends = last || alone || waiting >= self.size || self.message.len() >= LARGE;
             // A script that only defines objects leaves nothing behind; an event trigger's leavings go with the message's end.
-            let is_definition = is_definition(&script);
             if sends || !(is_definition && job.leaves_nothing()) {
                 // What the script deferred is checked now, while the transaction is there to be rolled back and
                 // its session to give the lock back.
@@ -95,7 +95,9 @@ impl<'r, 'a, C: Client> Batch<'r, 'a, C> {
         Ok(Outcome::Done)
     }
 
-    fn begin(&mut self, n: usize, job: &Job<'_>, first: bool) {
+    /// Begins the step's transaction. One that is quick has a script that only makes entries in the server's catalogs: it waits
+    /// for nothing longer than for a lock, and does not end its transaction.
+    fn begin(&mut self, n: usize, job: &Job<'_>, first: bool, is_quick: bool) {
         let goal = self.run.goal;
         if first {
             let prelude = match std::mem::take(&mut self.prelude) {
@@ -104,8 +106,12 @@ impl<'r, 'a, C: Client> Batch<'r, 'a, C> {
             };
             self.message.push(n, Text::Engine, &prelude);
         }
-        self.message.push(n, Text::Engine, BEGIN);
-        self.message.push(n, Text::Engine, &self.settings.watch("LOCAL"));
+        if is_quick {
+            self.message.push(n, Text::Engine, BEGIN_QUICK);
+        } else {
+            self.message.push(n, Text::Engine, BEGIN);
+            self.message.push(n, Text::Engine, &self.settings.watch("LOCAL"));
+        }
         self.message.push(n, Text::Migration, &goal.limits.prepare(job.settings()));
         (goal.tell)(&Event::Started { migration: job.id().clone() });
     }
@@ -218,6 +224,11 @@ enum Then {
     Stop,
 }
 
+/// Whether a script may build an index, which takes as long as its table is large.
+fn builds_indexes(script: &str) -> bool {
+    script.as_bytes().windows(5).any(|word| word.eq_ignore_ascii_case(b"index"))
+}
+
 /// Cuts a large script between its statements, so that a message stays small; a small one is sent as it is.
 pub(super) fn pieces(script: &str) -> Vec<(usize, &str)> {
     if script.len() <= LARGE {
@@ -238,6 +249,8 @@ pub(super) fn pieces(script: &str) -> Vec<(usize, &str)> {
     pieces
 }
 
+/// As [`BEGIN`], where nobody asks later whether this transaction is still the one.
+const BEGIN_QUICK: &str = "BEGIN ISOLATION LEVEL READ COMMITTED;\n";
 /// All transactions of a message begin at the time at which it arrives.
 pub(super) const SINCE: &str = "pg_catalog.transaction_timestamp()";
 /// How many migrations the first message has.

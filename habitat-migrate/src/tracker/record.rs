@@ -52,15 +52,18 @@ impl Tracker {
             None => ("NULL".to_owned(), "NULL".to_owned()),
             Some(link) => (link.ordinal.to_string(), format!("'{}'", link.digest)),
         };
-        let down = down.map_or("NULL".to_owned(), |down| Literal(down).to_string());
+        let (down_column, down) = match down {
+            None => ("", String::new()),
+            Some(down) => (", down", format!(", {}", Literal(down))),
+        };
         let (column, overriding, time) = match time {
             None => ("", "", String::new()),
             Some(time) => (", run_order", " OVERRIDING SYSTEM VALUE", format!(", {time}")),
         };
         let insert = format!(
             "INSERT INTO {table} (version, description, context, deployed_at, deployed_by, state, checksum, breaking, \
-             ordinal, digest, down{column}){overriding} VALUES ({version}, {description}, {context}, pg_catalog.clock_timestamp(), \
-             SESSION_USER, {state}, '{checksum}', {breaking}, {ordinal}, {digest}, {down}{time})",
+             ordinal, digest{down_column}{column}){overriding} VALUES ({version}, {description}, {context}, pg_catalog.clock_timestamp(), \
+             SESSION_USER, {state}, '{checksum}', {breaking}, {ordinal}, {digest}{down}{time})",
             table = self.table,
             version = Literal(migration.version().as_str()),
             description = Literal(migration.description()),
