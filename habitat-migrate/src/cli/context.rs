@@ -196,7 +196,8 @@ impl Context {
         let question = format!("{what} in PRODUCTION. Type the database's name to go on:");
         match terminal::ask(&question) {
             Some(typed) if typed == database => Ok(()),
-            _ => Err(Failure::refused("that is not the database's name; nothing was done", next)),
+            Some(_) => Err(Failure::refused("that is not the database's name; nothing was done", next)),
+            None => Err(Failure::refused("nothing was typed, and nothing was done", next)),
         }
     }
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::answer::{Annotation, FORMAT, Output, write_out};
 use super::exit::Exit;
-use super::{json, paint};
+use super::{json, lines, paint, terminal};
 use crate::connect::{ConnectError, ConnectErrorKind};
 use crate::error::{Error, ErrorKind};
 
@@ -93,7 +93,8 @@ impl Failure {
             let lines: Vec<String> = annotations.iter().map(Annotation::line).collect();
             write_out(&lines.join("\n"));
         }
-        let _ = writeln!(anstream::stderr(), "{}", paint::error(&self.0.picture));
+        let picture = lines::picture(&self.0.picture, terminal::columns_of_errors());
+        let _ = writeln!(anstream::stderr(), "{}", paint::error(&picture));
         self.0.exit
     }
 }
@@ -111,7 +112,7 @@ impl From<Error> for Failure {
             ErrorKind::Invalid => Exit::Usage,
             _ => Exit::Failed,
         };
-        let picture = for_the_command(&format!("{error:?}"));
+        let picture = for_the_command(&format!("{error:#?}"));
         let kind = json::kebab(&format!("{:?}", error.kind()));
         let message = for_the_command(&error.to_string());
         let details = json::error(&error);
@@ -183,7 +184,7 @@ pub(crate) fn annotation(problem: &Problem) -> Annotation {
 }
 
 /// The library's advice names its functions; at a terminal there are flags and verbs.
-fn for_the_command(text: &str) -> String {
+pub(crate) fn for_the_command(text: &str) -> String {
     let mut text = text.to_owned();
     for (function, flag) in ADVICE {
         text = text.replace(function, flag);
@@ -191,7 +192,7 @@ fn for_the_command(text: &str) -> String {
     text
 }
 
-const ADVICE: [(&str, &str); 16] = [
+const ADVICE: [(&str, &str); 17] = [
     ("`Migrator::confirm(", "`--confirm NAME` ("),
     ("`Migrator::schema`", "`--tracker-schema`"),
     ("`Migrator::assume_session`", "`--assume-session`"),
@@ -208,4 +209,6 @@ const ADVICE: [(&str, &str); 16] = [
     ("`Migrator::lock_wait`", "`--lock-wait`"),
     ("`Migrator::retry_budget`", "`--retry-budget`"),
     ("run migrate again", "run `up` again"),
+    // In the doctor's page it stands without marks.
+    ("once: Migrator::environment", "once: `env set NAME`"),
 ];

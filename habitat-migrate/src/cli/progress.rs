@@ -4,11 +4,14 @@ use std::io::Write as _;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use anstyle::Style;
+use habitat_migrate_catalog::MigrationId;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::{paint, terminal};
-use crate::event::Event;
+use super::{lines, paint, terminal};
+use crate::event::{Event, Holder};
 use crate::migrator::Migrator;
+use crate::status::took;
 
 /// Shows events on standard error.
 #[derive(Clone)]
@@ -16,12 +19,13 @@ pub(crate) struct Progress {
     bar: Option<ProgressBar>,
     quiet: bool,
     last: Arc<Mutex<Option<Instant>>>,
+    run: Arc<Mutex<Run>>,
 }
 
 impl Progress {
     pub(crate) fn new(quiet: bool) -> Self {
         let live = !quiet && terminal::is_live();
-        Self { bar: live.then(bar), quiet, last: Arc::default() }
+        Self { bar: live.then(bar), quiet, last: Arc::default(), run: Arc::default() }
     }
 
     /// Tells of the runs of a migrator.
@@ -52,21 +56,115 @@ impl Progress {
                 bar.set_length(u64::try_from(*pending).unwrap_or(u64::MAX));
                 bar.set_message(event.to_string());
             }
-            Event::Applied { .. } | Event::Undone { .. } => {
+            Event::Applied { migration, duration } => {
+                self.ended(migration);
+                let line = format!("applied {migration} ({})", took(*duration));
                 bar.inc(1);
-                bar.suspend(|| {
-                    let _ = writeln!(anstream::stderr(), "{} {event}", paint::paint(paint::GOOD, "✓"));
-                });
+                bar.suspend(|| write_line(paint::GOOD, "✓", &[line]));
             }
-            Event::Retrying { .. } | Event::InvalidIndexDropped { .. } => bar.suspend(|| {
-                let _ = writeln!(anstream::stderr(), "{} {event}", paint::paint(paint::TO_DO, "!"));
+            Event::Undone { migration, duration } => {
+                self.ended(migration);
+                let line = format!("took {migration} back ({})", took(*duration));
+                bar.inc(1);
+                bar.suspend(|| write_line(paint::GOOD, "✓", &[line]));
+            }
+            Event::Retrying { migration, attempt, error, blockers, pause } => {
+                let session = blockers.first().map(|blocker| named(&blocker.session));
+                bar.set_message(live(migration, *attempt, session.as_deref()));
+                // The same again is told by the line that lives.
+                if !self.tells(migration, session, *attempt) {
+                    return;
+                }
+                let again = format!("{migration}: {error}; tried again in {}", took(*pause));
+                let blockers = blockers.iter().map(|blocker| format!("in the way: {blocker}"));
+                let lines: Vec<String> = std::iter::once(again).chain(blockers).collect();
+                bar.suspend(|| write_line(paint::TO_DO, "!", &lines));
+            }
+            Event::InvalidIndexDropped { .. } => {
+                bar.suspend(|| write_line(paint::TO_DO, "!", &[event.to_string()]));
+            }
+            Event::Started { migration } => self.started(bar, migration),
+            Event::Waiting { holder, .. } => bar.set_message(match holder {
+                Some(holder) => format!("waiting for another run: {}", named(holder)),
+                None => "waiting for another run".to_owned(),
             }),
-            Event::Started { .. } => {
-                bar.reset_elapsed();
-                bar.set_message(event.to_string());
-            }
             _ => bar.set_message(event.to_string()),
         }
+    }
+
+    /// Names what is under way: several where one message carries them, of which the server does not say which one runs.
+    fn started(&self, bar: &ProgressBar, migration: &MigrationId) {
+        let Ok(mut run) = self.run.lock() else { return };
+        if run.retried.as_ref().is_some_and(|retried| retried.migration == *migration) {
+            // What it waits for stands there already.
+            return;
+        }
+        if run.under_way.is_empty() {
+            bar.reset_elapsed();
+        }
+        if !run.under_way.contains(migration) {
+            run.under_way.push(migration.clone());
+        }
+        bar.set_message(match run.under_way.as_slice() {
+            [first, .., last] => format!("applying {} together, {first} to {last}", run.under_way.len()),
+            _ => format!("applying {migration}"),
+        });
+    }
+
+    fn ended(&self, migration: &MigrationId) {
+        if let Ok(mut run) = self.run.lock() {
+            run.under_way.retain(|other| other != migration);
+            run.retried = None;
+        }
+    }
+
+    /// Whether a failed attempt has something to tell that the one before it had not; remembers it.
+    fn tells(&self, migration: &MigrationId, session: Option<String>, attempt: u32) -> bool {
+        let Ok(mut run) = self.run.lock() else { return true };
+        let now = Retried { migration: migration.clone(), session };
+        let same = attempt > 1 && run.retried.as_ref() == Some(&now);
+        run.retried = Some(now);
+        !same
+    }
+}
+
+/// What a run is at.
+#[derive(Default)]
+struct Run {
+    under_way: Vec<MigrationId>,
+    retried: Option<Retried>,
+}
+
+/// A migration that is tried again, and who was in its way.
+#[derive(PartialEq)]
+struct Retried {
+    migration: MigrationId,
+    session: Option<String>,
+}
+
+/// The line that lives while a migration is tried again.
+fn live(migration: &MigrationId, attempt: u32, session: Option<&str>) -> String {
+    let next = attempt.saturating_add(1);
+    match session {
+        Some(session) => format!("{migration} waits for {session}, attempt {next}"),
+        None => format!("applying {migration}, attempt {next}"),
+    }
+}
+
+/// A session by what a person looks for: `process 4711 (billing)`.
+fn named(session: &Holder) -> String {
+    match &session.application {
+        Some(application) => format!("process {} ({application})", session.pid),
+        None => format!("process {}", session.pid),
+    }
+}
+
+/// Writes lines that stay, behind a mark.
+fn write_line(style: Style, mark: &str, lines: &[String]) {
+    let columns = terminal::columns_of_errors();
+    for (n, line) in lines.iter().enumerate() {
+        let mark = if n == 0 { paint::paint(style, mark) } else { " ".to_owned() };
+        let _ = writeln!(anstream::stderr(), "{mark} {}", lines::folded(line, Some(columns), 2, 4));
     }
 }
 
@@ -93,7 +191,7 @@ const BETWEEN: Duration = Duration::from_secs(5);
 fn bar() -> ProgressBar {
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
     // The template is a constant of this file, and is right.
-    if let Ok(style) = ProgressStyle::with_template("{spinner} {wide_msg} {elapsed}") {
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {wide_msg} {elapsed_precise}") {
         bar.set_style(style);
     }
     bar.enable_steady_tick(Duration::from_millis(120));

@@ -1,11 +1,15 @@
 //! The command line, as a person and a pipeline use it.
 
 mod configuration;
+mod confirmations;
 mod embedded;
 mod exits;
 mod files;
 mod json;
 mod many;
 mod readme;
+mod recorded;
+mod screens;
 mod sessions;
 mod support;
+mod terminal;
