@@ -193,11 +193,16 @@ impl Context {
                 next,
             ));
         }
-        let question = format!("{what} in PRODUCTION. Type the database's name to go on:");
-        match terminal::ask(&question) {
-            Some(typed) if typed == database => Ok(()),
-            Some(_) => Err(Failure::refused("that is not the database's name; nothing was done", next)),
-            None => Err(Failure::refused("nothing was typed, and nothing was done", next)),
-        }
+        named(&format!("about to {what}, in PRODUCTION"), database, &next)
     }
+}
+
+/// Lets a person type a database's name, when told what is about to be done.
+pub(crate) fn named(about: &str, database: &str, next: &str) -> Result<(), Failure> {
+    let why = match terminal::ask(&format!("{about}.\nType the database's name to go on:")) {
+        Some(typed) if typed == database => return Ok(()),
+        Some(_) => "that is not the database's name; nothing was done",
+        None => "nothing was typed, and nothing was done",
+    };
+    Err(Failure::refused(why, next))
 }

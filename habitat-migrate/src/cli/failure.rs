@@ -160,6 +160,7 @@ impl From<crate::provision::Error> for Failure {
         };
         let kind = format!("provision-{}", json::kebab(&format!("{:?}", error.kind())));
         let picture = format!("{error:?}");
+        let picture = picture.strip_prefix("error: ").unwrap_or(&picture).to_owned();
         let done: Vec<Value> = error.done().iter().map(json::provision_step).collect();
         let details = json!({ "done": done });
         Inner { exit, kind, message: error.to_string(), picture, details, annotations: Vec::new() }.into()

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anstyle::Style;
 use habitat_migrate_catalog::MigrationId;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use super::{lines, paint, terminal};
 use crate::event::{Event, Holder};
@@ -54,7 +54,10 @@ impl Progress {
         match event {
             Event::Planned { pending } => {
                 bar.set_length(u64::try_from(*pending).unwrap_or(u64::MAX));
-                bar.set_message(event.to_string());
+                // Another attempt plans again; what it waits for is worth more.
+                if self.run.lock().is_ok_and(|run| run.retried.is_none()) {
+                    bar.set_message(event.to_string());
+                }
             }
             Event::Applied { migration, duration } => {
                 self.ended(migration);
@@ -75,7 +78,7 @@ impl Progress {
                 if !self.tells(migration, session, *attempt) {
                     return;
                 }
-                let again = format!("{migration}: {error}; tried again in {}", took(*pause));
+                let again = format!("{migration}: {error}; again in {:.1} s", pause.as_secs_f64());
                 let blockers = blockers.iter().map(|blocker| format!("in the way: {blocker}"));
                 let lines: Vec<String> = std::iter::once(again).chain(blockers).collect();
                 bar.suspend(|| write_line(paint::TO_DO, "!", &lines));
@@ -146,8 +149,8 @@ struct Retried {
 fn live(migration: &MigrationId, attempt: u32, session: Option<&str>) -> String {
     let next = attempt.saturating_add(1);
     match session {
-        Some(session) => format!("{migration} waits for {session}, attempt {next}"),
-        None => format!("applying {migration}, attempt {next}"),
+        Some(session) => format!("{migration} waits for {session}; attempt {next}"),
+        None => format!("applying {migration}; attempt {next}"),
     }
 }
 
@@ -164,7 +167,7 @@ fn write_line(style: Style, mark: &str, lines: &[String]) {
     let columns = terminal::columns_of_errors();
     for (n, line) in lines.iter().enumerate() {
         let mark = if n == 0 { paint::paint(style, mark) } else { " ".to_owned() };
-        let _ = writeln!(anstream::stderr(), "{mark} {}", lines::folded(line, Some(columns), 2, 4));
+        let _ = writeln!(anstream::stderr(), "{mark} {}", lines::folded(line, columns, 2, 4));
     }
 }
 
@@ -191,9 +194,20 @@ const BETWEEN: Duration = Duration::from_secs(5);
 fn bar() -> ProgressBar {
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
     // The template is a constant of this file, and is right.
-    if let Ok(style) = ProgressStyle::with_template("{spinner} {wide_msg} {elapsed_precise}") {
-        bar.set_style(style);
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {wide_msg} {clock}") {
+        bar.set_style(style.with_key("clock", clock));
     }
     bar.enable_steady_tick(Duration::from_millis(120));
     bar
+}
+
+/// How long it has been under way: `0:07`, `1:02:03`.
+fn clock(state: &ProgressState, out: &mut dyn std::fmt::Write) {
+    let seconds = state.elapsed().as_secs();
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    // A text takes all that is written to it.
+    let _ = match hours {
+        0 => write!(out, "{minutes}:{seconds:02}"),
+        _ => write!(out, "{hours}:{minutes:02}:{seconds:02}"),
+    };
 }

@@ -6,8 +6,6 @@ use terminal_size::{Height, Width, terminal_size_of};
 
 /// How wide a table is where no terminal tells.
 const COLUMNS: usize = 80;
-/// How wide an error is in a log.
-const COLUMNS_OF_LOGS: usize = 100;
 
 /// The width that results may take: that of the terminal, `COLUMNS`, or 80.
 pub(crate) fn columns() -> usize {
@@ -20,9 +18,10 @@ pub(crate) fn columns_of_prose() -> Option<usize> {
     wide(Some(seen))
 }
 
-/// The width that errors and progress are laid out in.
-pub(crate) fn columns_of_errors() -> usize {
-    wide(width(terminal_size_of(std::io::stderr()))).unwrap_or(COLUMNS_OF_LOGS)
+/// The width that errors and progress are laid out in; none where they go to a log.
+pub(crate) fn columns_of_errors() -> Option<usize> {
+    let seen = width(terminal_size_of(std::io::stderr()))?;
+    wide(Some(seen))
 }
 
 fn width(size: Option<(Width, Height)>) -> Option<usize> {

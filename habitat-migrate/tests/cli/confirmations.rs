@@ -133,5 +133,5 @@ fn manual_pages_are_written_for_each_verb() {
     assert_eq!(man.screen, "pages are in pages\n");
     let down = desk.read("pages/habitat-migrate-down.1");
     assert!(down.contains(".TH habitat-migrate-down 1") && down.contains("Takes migrations back"), "{down}");
-    assert!(desk.read("pages/habitat-migrate.1").contains("EXTRA") , "exit codes");
+    assert!(desk.read("pages/habitat-migrate.1").contains("EXTRA"), "exit codes");
 }

@@ -7,6 +7,7 @@ mod exits;
 mod files;
 mod json;
 mod many;
+mod path;
 mod readme;
 mod recorded;
 mod screens;

@@ -14,13 +14,9 @@ pub(crate) fn keep(name: &str, text: &str) {
 
 /// Without what differs from run to run: times, process ids, the database's name; escapes made visible.
 pub(crate) fn masked(desk: &Desk, text: &str) -> String {
-    let name = desk.database().name();
-    // As wide as the name is, where a column or the screen's end stands behind it.
-    let mut mark = "DATABASE".to_owned();
-    mark.extend(std::iter::repeat_n('_', name.len().saturating_sub(mark.len())));
     let mut out = String::new();
-    for line in text.replace(name, &mark).replace('\u{1b}', "␛").lines() {
-        out.push_str(&without_processes(&without_elapsed(&without_times(line))));
+    for line in text.replace(desk.database().name(), "DATABASE").replace('\u{1b}', "␛").lines() {
+        out.push_str(&without_version(&without_processes(&without_elapsed(&without_times(line)))));
         out.push('\n');
     }
     out
@@ -52,7 +48,9 @@ fn without_times(line: &str) -> String {
             let begin = at - digits;
             // The number with the blanks before it, and its unit, as wide as they may be.
             let blanks = line[..begin].chars().rev().take_while(|c| *c == ' ').count();
-            if digits > 0 {
+            // `2 steps` are no seconds.
+            let is_unit = !line[at + unit.len()..].starts_with(char::is_alphabetic);
+            if digits > 0 && is_unit {
                 line.replace_range(begin - blanks..at + unit.len(), " T");
                 from = begin - blanks + 2;
             } else {
@@ -63,7 +61,7 @@ fn without_times(line: &str) -> String {
     line
 }
 
-/// `process 4711` and `--confirm`'s kin keep their words, and lose the number.
+/// `process PID` for `process 4711`.
 fn without_processes(line: &str) -> String {
     let mut out = String::new();
     let mut rest = line;
@@ -81,8 +79,19 @@ fn without_elapsed(line: &str) -> String {
     match line.strip_prefix(|c: char| ('\u{2800}'..='\u{28ff}').contains(&c)) {
         Some(rest) => {
             let clock = |c: char| c.is_ascii_digit() || c == ':';
-            format!("⠿{} hh:mm:ss", rest.trim_end_matches(clock).trim_end())
+            format!("⠿{} m:ss", rest.trim_end_matches(clock).trim_end())
         }
         None => line.to_owned(),
     }
+}
+
+/// The server's version, and until when it gets fixes.
+fn without_version(line: &str) -> String {
+    let Some((before, behind)) = line.split_once("PostgreSQL ") else { return line.to_owned() };
+    let rest = behind.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
+    let rest = match rest.split_once("fixes until ") {
+        Some((words, _)) => format!("{words}fixes until YYYY-MM-DD"),
+        None => rest.to_owned(),
+    };
+    format!("{before}PostgreSQL N.N{rest}")
 }

@@ -70,7 +70,7 @@ fn production_is_confirmed_by_typing_its_database_s_name() {
     let desk = Desk::with_shop();
     desk.done(&["up", "--to", "1", "--environment", "production"]);
     let refused = seen(&desk, 80, "down", "yes\n");
-    assert!(refused.contains("in PRODUCTION. Type the database's name to go on:"), "{refused}");
+    assert!(refused.contains("in PRODUCTION.\nType the database's name to go on:"), "{refused}");
     assert!(refused.contains("that is not the database's name; nothing was done"), "{refused}");
     let name = desk.database().name().to_owned();
     let done = seen(&desk, 80, "down", &format!("{name}\n"));
@@ -94,9 +94,12 @@ fn a_slow_migration_is_named_while_it_runs_and_a_blocked_one_with_who_is_in_the_
         .expect("a lock");
     let blocked = seen(&desk, 140, "up --lock-timeout 100ms --retry-budget 400ms", "");
     transaction.rollback().expect("an end");
-    for words in
-        ["attempt 1 at migrations:04_blocked", "in the way: process", "(the till)", "idle in transaction"]
-    {
+    for words in [
+        "migrations:04_blocked: canceling statement",
+        "in the way: process",
+        "(the till)",
+        "idle in transaction",
+    ] {
         assert!(blocked.contains(words), "{words}: {blocked}");
     }
 }

@@ -115,7 +115,8 @@ fn summary(status: &crate::Status) -> String {
     for drift in status.drift() {
         let mark = paint::paint(paint::BAD, "drift:");
         let seen = lines::folded(&drift.to_string(), columns, "drift: ".len(), 2);
-        let next = lines::folded(&for_the_command(drift.advice()), columns, "  next: ".len(), "  next: ".len());
+        let next =
+            lines::folded(&for_the_command(drift.advice()), columns, "  next: ".len(), "  next: ".len());
         out.push_str(&format!("{mark} {seen}\n  next: {next}\n"));
     }
     out
