@@ -34,6 +34,14 @@ impl Progress {
         migrator.on_event(move |event| progress.tell(event))
     }
 
+    /// Which way the run goes, if it is not forward.
+    pub(crate) fn way(self, way: Way) -> Self {
+        if let Ok(mut run) = self.run.lock() {
+            run.way = way;
+        }
+        self
+    }
+
     /// Takes the line that lives away.
     pub(crate) fn finish(&self) {
         if let Some(bar) = &self.bar {
@@ -47,16 +55,17 @@ impl Progress {
         }
         let Some(bar) = &self.bar else {
             if !is_repeated(event) || self.is_time() {
-                let _ = writeln!(anstream::stderr(), "{event}");
+                let _ = writeln!(anstream::stderr(), "{}", self.words(event));
             }
             return;
         };
+        let words = self.words(event);
         match event {
             Event::Planned { pending } => {
                 bar.set_length(u64::try_from(*pending).unwrap_or(u64::MAX));
                 // Another attempt plans again; what it waits for is worth more.
                 if self.run.lock().is_ok_and(|run| run.retried.is_none()) {
-                    bar.set_message(event.to_string());
+                    bar.set_message(words);
                 }
             }
             Event::Applied { migration, duration } => {
@@ -86,17 +95,38 @@ impl Progress {
             Event::InvalidIndexDropped { .. } => {
                 bar.suspend(|| write_line(paint::TO_DO, "!", &[event.to_string()]));
             }
-            Event::Started { migration } => self.started(bar, migration),
+            Event::Started { migration } => self.started(bar, migration, words),
             Event::Waiting { holder, .. } => bar.set_message(match holder {
                 Some(holder) => format!("waiting for another run: {}", named(holder)),
                 None => "waiting for another run".to_owned(),
             }),
-            _ => bar.set_message(event.to_string()),
+            _ => bar.set_message(words),
+        }
+    }
+
+    /// An event in a line, which says whether a migration is applied or taken back.
+    fn words(&self, event: &Event) -> String {
+        let Ok(mut run) = self.run.lock() else { return event.to_string() };
+        match (event, run.way) {
+            (Event::Planned { pending: 1 }, Way::Back | Way::BackAndForth) => {
+                "1 migration is to be taken back".to_owned()
+            }
+            (Event::Planned { pending }, Way::Back | Way::BackAndForth) => {
+                format!("{pending} migrations are to be taken back")
+            }
+            (Event::Started { migration }, Way::Back | Way::BackAndForth) => {
+                format!("taking {migration} back")
+            }
+            (Event::Undone { .. }, Way::BackAndForth) => {
+                run.way = Way::Forward;
+                event.to_string()
+            }
+            _ => event.to_string(),
         }
     }
 
     /// Names what is under way: several where one message carries them, of which the server does not say which one runs.
-    fn started(&self, bar: &ProgressBar, migration: &MigrationId) {
+    fn started(&self, bar: &ProgressBar, migration: &MigrationId, words: String) {
         let Ok(mut run) = self.run.lock() else { return };
         if run.retried.as_ref().is_some_and(|retried| retried.migration == *migration) {
             // What it waits for stands there already.
@@ -109,8 +139,11 @@ impl Progress {
             run.under_way.push(migration.clone());
         }
         bar.set_message(match run.under_way.as_slice() {
-            [first, .., last] => format!("applying {} together, {first} to {last}", run.under_way.len()),
-            _ => format!("applying {migration}"),
+            [first, .., last] => {
+                let what = if matches!(run.way, Way::Forward) { "applying" } else { "taking back" };
+                format!("{what} {} together, {first} to {last}", run.under_way.len())
+            }
+            _ => words,
         });
     }
 
@@ -131,9 +164,22 @@ impl Progress {
     }
 }
 
+/// Which way a run goes.
+#[derive(Clone, Copy, Default)]
+pub(crate) enum Way {
+    /// Migrations are applied.
+    #[default]
+    Forward,
+    /// They are taken back.
+    Back,
+    /// One is taken back, and then it goes forward.
+    BackAndForth,
+}
+
 /// What a run is at.
 #[derive(Default)]
 struct Run {
+    way: Way,
     under_way: Vec<MigrationId>,
     retried: Option<Retried>,
 }

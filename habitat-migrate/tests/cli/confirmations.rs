@@ -126,6 +126,25 @@ fn a_second_run_says_whom_it_waits_for() {
 }
 
 #[test]
+fn what_is_taken_back_is_not_said_to_be_applied() {
+    let desk = Desk::with_shop();
+    desk.done(&["up", "--to", "1"]);
+    let redo = desk.run(&["redo"]).err;
+    let lines: Vec<&str> = redo.lines().map(|line| line.split(" (").next().unwrap_or_default()).collect();
+    let expected = [
+        "1 migration is to be taken back",
+        "taking migrations:01_items back",
+        "took migrations:01_items back",
+        "2 migrations are pending",
+        "applying migrations:01_items",
+        "applying migrations:02_orders",
+        "applied migrations:01_items",
+        "applied migrations:02_orders",
+    ];
+    assert_eq!(lines, expected);
+}
+
+#[test]
 fn manual_pages_are_written_for_each_verb() {
     let desk = Desk::new();
     let man = Terminal::start(desk.command(&["man", "--dir", "pages"]), 80).ends();

@@ -5,6 +5,7 @@ use crate::cli::answer::Answer;
 use crate::cli::context::Context;
 use crate::cli::drive::{Work, drive};
 use crate::cli::failure::Failure;
+use crate::cli::progress::Way;
 use crate::migrator::Migrator;
 use crate::policy::Rollback;
 
@@ -36,7 +37,7 @@ impl Run for Down {
         };
         let migrator = sure(context, migrator, &what)?;
         let connector = context.connector()?;
-        let progress = context.progress();
+        let progress = context.progress().way(Way::Back);
         let report = drive(&progress.watch(migrator), &connector, Work::Down(rollback));
         progress.finish();
         Ok(up::answer(&report?))
