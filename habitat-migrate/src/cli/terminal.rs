@@ -49,7 +49,7 @@ pub(crate) fn is_live() -> bool {
 /// Asks a question on standard error, and reads one line; none where the input has ended.
 pub(crate) fn ask(question: &str) -> Option<String> {
     let mut err = anstream::stderr();
-    let _ = write!(err, "{question} ");
+    let _ = err.write_all(format!("{question} ").as_bytes());
     let _ = err.flush();
     let mut line = String::new();
     match std::io::stdin().read_line(&mut line) {

@@ -9,7 +9,7 @@ use super::terminal::{CTRL_C, CTRL_D, Ended, Terminal};
 /// Starts a command at a terminal, waits for its question, answers, and waits for the end.
 fn answered(desk: &Desk, arguments: &[&str], question: &str, answer: &str) -> Ended {
     let mut terminal = Terminal::start(desk.command(arguments), 80);
-    terminal.shows(question);
+    terminal.asks(question);
     terminal.types(answer);
     terminal.ends()
 }

@@ -68,6 +68,24 @@ impl Terminal {
         }
     }
 
+    /// Waits for a question, and until the cursor stands one blank behind it: what is typed earlier is shown in between.
+    pub(crate) fn asks(&mut self, question: &str) {
+        self.shows(question);
+        let end = Instant::now() + BOUND;
+        loop {
+            let text = {
+                let parser = self.screen.lock().expect("no reader panics");
+                let (row, column) = parser.screen().cursor_position();
+                parser.screen().contents_between(row, 0, row, column)
+            };
+            if text.ends_with(&format!("{question} ")) {
+                return;
+            }
+            assert!(Instant::now() < end, "the cursor is not behind {question:?}:\n{text:?}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     /// Types what is given, which ends with `\n` if it is a line.
     pub(crate) fn types(&mut self, text: &str) {
         (&*self.pty).write_all(text.as_bytes()).expect("the terminal takes it");
