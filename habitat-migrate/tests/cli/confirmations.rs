@@ -1,5 +1,6 @@
 //! What a person is asked at a terminal, and every way to answer.
 
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use super::recorded::{keep, masked};
@@ -108,7 +109,7 @@ fn a_second_run_says_whom_it_waits_for() {
     let desk = Desk::with_shop();
     desk.done(&["up"]);
     desk.write("migrations/03_slow.sql", "SELECT pg_sleep(2);\n");
-    let mut first = desk.command(&["--quiet", "up"]).spawn().expect("a process");
+    let mut first = desk.command(&["--quiet", "up"]).stdout(Stdio::null()).spawn().expect("a process");
     let mut client = desk.database().connect().expect("a connection");
     let asleep = "SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()";
     let end = Instant::now() + Duration::from_secs(20);

@@ -60,6 +60,20 @@ fn status_plan_and_doctor() {
 }
 
 #[test]
+fn advice_names_what_can_be_typed_here() {
+    let desk = Desk::with_shop();
+    desk.done(&["up"]);
+    let doctor = desk.run(&["doctor"]).out;
+    assert!(doctor.contains("`env set NAME`"), "{doctor}");
+    desk.sql("DELETE FROM schema_migrations WHERE version = '02_orders'");
+    let status = desk.run(&["status"]).out;
+    assert!(status.contains("`repair mark-applied`"), "{status}");
+    for text in [doctor, status] {
+        assert!(!text.contains("Migrator::"), "{text}");
+    }
+}
+
+#[test]
 fn status_of_a_database_that_hands_have_changed() {
     let desk = with_history();
     desk.write("migrations/treasury/01_accounts.sql", "CREATE TABLE accounts (id bigint PRIMARY KEY);\n");
@@ -123,7 +137,9 @@ fn a_migration_that_is_blocked_and_who_is_in_the_way() {
             .expect("a lock");
         let arguments = ["up", "--lock-timeout", "200ms", "--retry-budget", "3s"];
         let mut up = at_terminal(&desk, columns, &arguments);
-        let during = up.shows("attempt 3");
+        up.shows("attempt 2");
+        // The next attempt plans again, and goes on to say whom it waits for.
+        let during = up.shows_and_never("attempt 3", &["is pending", "applying"]);
         keep(&format!("screen_blocked_{columns}"), &masked(&desk, &during));
         transaction.rollback().expect("an end");
         let ended = up.ends();

@@ -57,9 +57,15 @@ impl Terminal {
 
     /// Waits until the screen shows these words, and gives what is on it then.
     pub(crate) fn shows(&mut self, words: &str) -> String {
+        self.shows_and_never(words, &[])
+    }
+
+    /// As [`Terminal::shows`], where none of the others may be seen before.
+    pub(crate) fn shows_and_never(&mut self, words: &str, others: &[&str]) -> String {
         let end = Instant::now() + BOUND;
         loop {
             let screen = self.screen();
+            assert!(!others.iter().any(|other| screen.contains(other)), "one of {others:?}:\n{screen}");
             if screen.contains(words) {
                 return screen;
             }
