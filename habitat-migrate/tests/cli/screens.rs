@@ -166,3 +166,32 @@ fn a_migration_that_stays_blocked() {
         assert_eq!(ended.code, Some(1));
     }
 }
+
+#[test]
+fn no_verb_breaks_a_word_at_a_narrow_terminal() {
+    let desk = with_history();
+    let changed = "ALTER TABLE members ADD COLUMN x int;\n";
+    desk.write("migrations/people/02_contribution_states_of_members.sql", changed);
+    desk.sql("DELETE FROM schema_migrations WHERE version = '01_accounts'");
+    let verbs: [&[&str]; 12] = [
+        &["status"],
+        &["plan"],
+        &["history"],
+        &["verify"],
+        &["pending"],
+        &["check", "--list"],
+        &["doctor"],
+        &["graph"],
+        &["env", "show"],
+        &["up"],
+        &["down", "--to", "people:02_contribution_states_of_members", "--yes"],
+        &["provision", "audit", "--environment", "test"],
+    ];
+    for arguments in verbs {
+        let ended = at_terminal(&desk, 80, arguments).ends();
+        // A checksum is one word, and wider than what is left for it.
+        let broken = ended.screen.lines().filter(|line| line.ends_with('↩') && !line.contains("sha256:"));
+        assert_eq!(broken.count(), 0, "{arguments:?}:\n{}", ended.screen);
+        assert!(!ended.screen.contains("Migrator::"), "{arguments:?}:\n{}", ended.screen);
+    }
+}
