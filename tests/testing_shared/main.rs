@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod helper;
+mod orders;
 #[path = "../testing_server/helper.rs"]
 #[allow(dead_code, reason = "the other suite needs the rest")]
 mod process;
@@ -356,6 +357,7 @@ fn helper_process() {
             assert_eq!(server.log_path().unwrap().parent(), server.socket_dir());
             println!("HELPER logged");
         }
+        "tests" => orders::run_tests(),
         "address" => println!("HELPER {}", Server::shared().unwrap().url()),
         other => panic!("no such task: {other}"),
     }

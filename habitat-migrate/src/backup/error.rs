@@ -82,8 +82,8 @@ impl Error {
         }
     }
 
-    /// What to do next.
-    fn next(&self) -> Option<String> {
+    /// What to do next, where that can be said.
+    pub fn advice(&self) -> Option<String> {
         let next = match &*self.0 {
             Cause::NoProgram { wanted, .. } => {
                 format!(
@@ -144,7 +144,7 @@ impl fmt::Debug for Error {
         for line in more {
             write!(f, "\n  | {line}")?;
         }
-        if let Some(next) = self.next() {
+        if let Some(next) = self.advice() {
             write!(f, "\n  = next: {next}")?;
         }
         Ok(())

@@ -41,7 +41,11 @@ use chrono::{DateTime, Utc};
 
 pub use error::{Error, ErrorKind, Result};
 pub use restore::Restore;
+#[cfg(feature = "cli")]
+pub(crate) use restore::look;
 pub use schema::dump_schema;
+#[cfg(feature = "cli")]
+pub(crate) use schema::dump_schema_by;
 
 use crate::client::Client;
 use crate::provision::Connection;
@@ -119,30 +123,46 @@ impl Backups {
         client: &'a mut C,
         connection: &'a Connection,
     ) -> C::Outcome<'a, Result<Backup>> {
-        C::complete(Box::pin(async move {
-            let server = question::server(client, connection).await?;
-            let tools = self.folders.find(server.version)?;
-            let hidden = question::hidden_tables(client).await?;
-            if !hidden.is_empty() {
-                return Err(Error::new(Cause::HiddenRows { login: server.login, tables: hidden }));
-            }
-            make_folder(&self.folder)?;
-            let path = self.folder.join(name::of(&server.database, server.time));
-            let partial = Partial::create(&path)?;
-            let mut dump = tools.command(Tool::Dump, connection);
-            dump.args(["--format=custom", "--no-password", "--file"]).arg(&partial.path);
-            // Without it a session that policies hold is an error; with it, what they show is all, as was seen above.
-            if !server.bypasses_policies {
-                dump.arg("--enable-row-security");
-            }
-            program::run(client, dump).await?;
-            let mut list = tools.local(Tool::Restore);
-            program::run(client, list.arg("--list").arg(&partial.path)).await?;
-            partial.keep(&path)?;
-            let backup = Backup::open(&path)?;
-            self.prune(&server.database)?;
-            Ok(backup)
-        }))
+        C::complete(Box::pin(async move { Ok(self.take(client, connection).await?.0) }))
+    }
+
+    /// [`Backups::create`], with the backups that were removed behind it.
+    #[cfg(feature = "cli")]
+    pub(crate) fn create_and_prune<'a, C: Client>(
+        &'a self,
+        client: &'a mut C,
+        connection: &'a Connection,
+    ) -> C::Outcome<'a, Result<(Backup, Vec<Backup>)>> {
+        C::complete(Box::pin(self.take(client, connection)))
+    }
+
+    async fn take<C: Client>(
+        &self,
+        client: &mut C,
+        connection: &Connection,
+    ) -> Result<(Backup, Vec<Backup>)> {
+        let server = question::server(client, connection).await?;
+        let tools = self.folders.find(server.version)?;
+        let hidden = question::hidden_tables(client).await?;
+        if !hidden.is_empty() {
+            return Err(Error::new(Cause::HiddenRows { login: server.login, tables: hidden }));
+        }
+        make_folder(&self.folder)?;
+        let path = self.folder.join(name::of(&server.database, server.time));
+        let partial = Partial::create(&path)?;
+        let mut dump = tools.command(Tool::Dump, connection);
+        dump.args(["--format=custom", "--no-password", "--file"]).arg(&partial.path);
+        // Without it a session that policies hold is an error; with it, what they show is all, as was seen above.
+        if !server.bypasses_policies {
+            dump.arg("--enable-row-security");
+        }
+        program::run(client, dump).await?;
+        let mut list = tools.local(Tool::Restore);
+        program::run(client, list.arg("--list").arg(&partial.path)).await?;
+        partial.keep(&path)?;
+        let backup = Backup::open(&path)?;
+        let removed = self.prune(&server.database)?;
+        Ok((backup, removed))
     }
 
     /// The backups of a database, the newest first. A file that [`Backups::create`] has not named is none.
@@ -151,6 +171,17 @@ impl Backups {
     ///
     /// [`ErrorKind::File`] where the folder cannot be read; one that is not there is empty.
     pub fn list(&self, database: &str) -> Result<Vec<Backup>> {
+        let mut backups = self.list_all()?;
+        backups.retain(|backup| backup.database == database);
+        Ok(backups)
+    }
+
+    /// The backups of all databases, the newest first.
+    ///
+    /// # Errors
+    ///
+    /// As with [`Backups::list`].
+    pub fn list_all(&self) -> Result<Vec<Backup>> {
         let entries = match fs::read_dir(&self.folder) {
             Ok(entries) => entries,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -159,8 +190,7 @@ impl Backups {
         let mut backups = Vec::new();
         for entry in entries {
             let path = entry.map_err(|error| Error::file(&self.folder, "cannot be read", error))?.path();
-            let named = name::read(&path).is_some_and(|(of, _)| of == database);
-            if named && path.is_file() && !path.is_symlink() {
+            if name::read(&path).is_some() && path.is_file() && !path.is_symlink() {
                 backups.push(Backup::open(&path)?);
             }
         }

@@ -83,12 +83,15 @@ const PLACES: [(&str, &str, &str); 6] = [
 ];
 
 impl Tool {
-    fn within(self, folder: &Path) -> PathBuf {
-        let name = match self {
+    fn name(self) -> &'static str {
+        match self {
             Self::Dump => "pg_dump",
             Self::Restore => "pg_restore",
-        };
-        folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
+        }
+    }
+
+    fn within(self, folder: &Path) -> PathBuf {
+        folder.join(format!("{}{}", self.name(), std::env::consts::EXE_SUFFIX))
     }
 }
 
@@ -172,7 +175,7 @@ fn reader(pipe: Option<impl Read + Send + 'static>) -> JoinHandle<String> {
 fn version(folder: &Path) -> std::result::Result<u32, String> {
     let [dump, restore] = [Tool::Dump, Tool::Restore].map(|tool| {
         let output = Command::new(tool.within(folder)).arg("--version").stdin(Stdio::null()).output();
-        let output = output.map_err(|error| format!("has no {tool:?} program that runs: {error}"))?;
+        let output = output.map_err(|error| format!("has no {} that runs: {error}", tool.name()))?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         major(&text).ok_or_else(|| format!("has one that says {:?}", text.trim()))
     });

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use super::error::{Cause, Error, Result};
 use super::program::{self, Folders, Tool};
+use super::question::Target;
 use super::{Backup, list, private, question};
 use crate::client::Client;
 use crate::provision::Connection;
@@ -64,14 +65,12 @@ impl Restore {
             let database = server.database;
             let tools = self.folders.find(server.version)?;
             let target = question::target(client).await?;
-            if let Some(recorded) = target.recorded.iter().find(|kind| is_precious(kind)) {
+            if let Some(recorded) = precious(&target) {
                 if !self.confirmed.contains(&database) {
-                    return Err(Error::new(Cause::Unconfirmed { database, recorded: recorded.clone() }));
+                    return Err(Error::new(Cause::Unconfirmed { database, recorded: recorded.to_owned() }));
                 }
             }
-            if !target.relations.is_empty() {
-                return Err(Error::new(Cause::NotEmpty { database, found: target.relations }));
-            }
+            let target = fresh(database, target)?;
             let mut read = tools.local(Tool::Restore);
             let all = program::run(client, read.arg("--list").arg(self.backup.path())).await?;
             let wanted = Wanted::write(&list::without(&all, &target))?;
@@ -90,6 +89,30 @@ impl Restore {
             Ok(())
         }))
     }
+}
+
+/// The target, if nothing is in it.
+fn fresh(database: String, target: Target) -> Result<Target> {
+    if target.relations.is_empty() {
+        return Ok(target);
+    }
+    Err(Error::new(Cause::NotEmpty { database, found: target.relations }))
+}
+
+fn precious(target: &Target) -> Option<&str> {
+    target.recorded.iter().map(String::as_str).find(|kind| is_precious(kind))
+}
+
+/// Looks whether a database may be restored into, before a person is asked; gives the environment that wants its name in confirmation.
+#[cfg(feature = "cli")]
+pub(crate) fn look<'a, C: Client>(
+    client: &'a mut C,
+    database: &'a str,
+) -> C::Outcome<'a, Result<Option<String>>> {
+    C::complete(Box::pin(async move {
+        let target = fresh(database.to_owned(), question::target(client).await?)?;
+        Ok(precious(&target).map(str::to_owned))
+    }))
 }
 
 /// Whether an environment is one where a person has to be sure: production, whatever the user calls it.

@@ -37,13 +37,26 @@ pub fn dump_schema<'a, C: Client>(
     client: &'a mut C,
     connection: &'a Connection,
 ) -> C::Outcome<'a, Result<String>> {
-    C::complete(Box::pin(async move {
-        let server = question::server(client, connection).await?;
-        let tools = Folders::default().find(server.version)?;
-        let mut dump = tools.command(Tool::Dump, connection);
-        dump.args(["--schema-only", "--no-password", "--encoding=UTF8"]);
-        Ok(normalised(&program::run(client, dump).await?))
-    }))
+    C::complete(Box::pin(dump(client, connection, Folders::default())))
+}
+
+/// [`dump_schema`] by the programs of a folder, where one is named, and no others.
+#[cfg(feature = "cli")]
+pub(crate) fn dump_schema_by<'a, C: Client>(
+    client: &'a mut C,
+    connection: &'a Connection,
+    programs: Option<std::path::PathBuf>,
+) -> C::Outcome<'a, Result<String>> {
+    let folders = programs.map(Folders::named).unwrap_or_default();
+    C::complete(Box::pin(dump(client, connection, folders)))
+}
+
+async fn dump<C: Client>(client: &mut C, connection: &Connection, folders: Folders) -> Result<String> {
+    let server = question::server(client, connection).await?;
+    let tools = folders.find(server.version)?;
+    let mut dump = tools.command(Tool::Dump, connection);
+    dump.args(["--schema-only", "--no-password", "--encoding=UTF8"]);
+    Ok(normalised(&program::run(client, dump).await?))
 }
 
 /// A dump without what differs between minor versions. Only its head and its tail have such lines: one within a function's body stays.

@@ -48,6 +48,18 @@ impl Answer {
         self
     }
 
+    /// Adds a line.
+    pub(crate) fn and_text(mut self, line: &str) -> Self {
+        self.text = format!("{}\n{line}", self.text);
+        self
+    }
+
+    /// Adds a member to the result.
+    pub(crate) fn and(mut self, name: &str, value: Value) -> Self {
+        self.result[name] = value;
+        self
+    }
+
     /// Writes it to the standard output.
     pub(super) fn write(self, verb: &str, output: Output) -> Exit {
         let text = match output {

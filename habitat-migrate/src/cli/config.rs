@@ -145,12 +145,35 @@ impl Settings {
         self.get("layout").and_then(|name| name.parse().ok())
     }
 
+    /// A whole number; it was checked when it was read.
+    pub(crate) fn count(&self, flag: &str) -> Option<u32> {
+        self.get(flag).and_then(|text| text.parse().ok())
+    }
+
+    /// The parts of a list.
+    pub(crate) fn list(&self, flag: &str) -> impl Iterator<Item = &str> {
+        self.get(flag)
+            .into_iter()
+            .flat_map(|list| list.split(','))
+            .map(str::trim)
+            .filter(|part| !part.is_empty())
+    }
+
     /// A file that the configuration names, from the folder that it is in.
     pub(crate) fn path(&self, flag: &str) -> Option<PathBuf> {
-        let said = self.values.get(flag)?;
-        let from_file = !said.by.starts_with("--") && !said.by.starts_with("HABITAT_");
+        self.get(flag).map(|path| self.path_of(flag, path))
+    }
+
+    /// Files that the configuration names, likewise.
+    pub(crate) fn paths(&self, flag: &str) -> impl Iterator<Item = PathBuf> {
+        self.list(flag).map(move |path| self.path_of(flag, path))
+    }
+
+    fn path_of(&self, flag: &str, path: &str) -> PathBuf {
+        let by = self.by(flag).unwrap_or_default();
+        let from_file = !by.starts_with("--") && !by.starts_with("HABITAT_");
         let folder = self.file.as_deref().and_then(Path::parent).filter(|_| from_file);
-        Some(folder.map_or_else(|| PathBuf::from(&said.value), |folder| relative(folder, &said.value)))
+        folder.map_or_else(|| PathBuf::from(path), |folder| relative(folder, path))
     }
 }
 

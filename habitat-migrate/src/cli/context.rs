@@ -1,5 +1,8 @@
 //! What a verb has at hand: [`Context`].
 
+use std::io::Write as _;
+use std::time::Duration;
+
 use habitat_migrate_catalog::{Catalog, MigrationId};
 
 use super::Set;
@@ -13,6 +16,7 @@ use super::variables::Variables;
 use crate::connect::Connector;
 use crate::migrator::Migrator;
 use crate::policy::{Changed, Missing, NewerDatabase, OutOfOrder};
+use crate::provision::Connection;
 
 /// The settings, the migrations, the database, and whoever gave the command.
 pub(crate) struct Context {
@@ -148,6 +152,42 @@ impl Context {
         })
     }
 
+    /// A connection to the database, and how libpq's programs reach the same server.
+    pub(crate) fn login(&self) -> Result<(postgres::Client, Connection), Failure> {
+        let connector = self.connector()?;
+        let mut reached = connector.connect_blocking().map(|client| (client, connector.clone()));
+        let hosts = connector.each_host();
+        // A program has to be told one host: the first that is as this connection wants it.
+        if hosts.len() > 1 && reached.is_ok() {
+            for host in hosts {
+                reached =
+                    host.clone().deadline(Duration::ZERO).connect_blocking().map(|client| (client, host));
+                if reached.is_ok() {
+                    break;
+                }
+            }
+        }
+        let (mut client, connector) = reached?;
+        let row = client.query_one("SELECT SESSION_USER::pg_catalog.text", &[]);
+        let login: String = row.and_then(|row| row.try_get(0)).map_err(|error| {
+            Failure::failed(format!("the login's name cannot be read: {error}"), "try again")
+        })?;
+        let connection = Connection::of_connector(&connector, &login)?;
+        Ok((client, connection))
+    }
+
+    /// The name of the database as the connection says it, without asking the server.
+    pub(crate) fn database(&self) -> Result<String, Failure> {
+        Ok(Connection::of_connector(&self.connector()?, "")?.database().to_owned())
+    }
+
+    /// Says something in passing, where progress is shown.
+    pub(crate) fn tell(&self, text: &str) {
+        if !self.quiet {
+            let _ = writeln!(anstream::stderr(), "{text}");
+        }
+    }
+
     /// The names that a person gave in confirmation by `--confirm`.
     pub(crate) fn confirmed(&self) -> &[String] {
         &self.confirm
@@ -162,16 +202,25 @@ impl Context {
         database: &str,
         environment: Option<&str>,
     ) -> Result<(), Failure> {
-        let production = environment == Some("production");
-        if !production {
-            if self.yes || !terminal::is_interactive() {
-                return Ok(());
-            }
-            return match terminal::ask(&format!("{what} in {database}? [y/N]")).as_deref() {
-                Some("y" | "Y" | "yes" | "Yes") => Ok(()),
-                _ => Err(Failure::refused("nothing was done", "answer y, or give --yes")),
-            };
+        if let Some(production @ "production") = environment {
+            return self.confirm_by_name(what, database, production);
         }
+        if self.yes || !terminal::is_interactive() {
+            return Ok(());
+        }
+        match terminal::ask(&format!("{what} in {database}? [y/N]")).as_deref() {
+            Some("y" | "Y" | "yes" | "Yes") => Ok(()),
+            _ => Err(Failure::refused("nothing was done", "answer y, or give --yes")),
+        }
+    }
+
+    /// Gets a person's word by the database's name, whatever `--yes` says.
+    pub(crate) fn confirm_by_name(
+        &self,
+        what: &str,
+        database: &str,
+        environment: &str,
+    ) -> Result<(), Failure> {
         let next =
             format!("if this is the database that was meant, confirm it by its name: --confirm {database}");
         match self.confirm.first() {
@@ -179,7 +228,7 @@ impl Context {
             Some(name) => {
                 return Err(Failure::refused(
                     format!(
-                        "this is production, the database {database:?} and not {name:?}; nothing was done"
+                        "this is {environment}, the database {database:?} and not {name:?}; nothing was done"
                     ),
                     next,
                 ));
@@ -189,11 +238,11 @@ impl Context {
         if self.yes || !terminal::is_interactive() {
             let why = if self.yes { "; --yes is not enough there" } else { "" };
             return Err(Failure::refused(
-                format!("the database {database:?} is recorded as production{why}; nothing was done"),
+                format!("the database {database:?} is recorded as {environment}{why}; nothing was done"),
                 next,
             ));
         }
-        named(&format!("about to {what}, in PRODUCTION"), database, &next)
+        named(&format!("about to {what}, in {}", environment.to_uppercase()), database, &next)
     }
 }
 

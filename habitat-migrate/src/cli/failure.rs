@@ -9,8 +9,10 @@ use serde_json::{Value, json};
 use super::answer::{Annotation, FORMAT, Output, write_out};
 use super::exit::Exit;
 use super::{json, lines, paint, terminal};
+use crate::backup::Backup;
 use crate::connect::{ConnectError, ConnectErrorKind};
 use crate::error::{Error, ErrorKind};
+use crate::report::Report;
 
 /// What went wrong, with the exit code that tells a pipeline which kind it is.
 pub(crate) struct Failure(Box<Inner>);
@@ -70,6 +72,20 @@ impl Failure {
     pub(crate) fn about(mut self, what: &str) -> Self {
         self.0.picture = format!("{what}\n = because: {}", self.0.picture);
         self.0.message = format!("{what}: {}", self.0.message);
+        self
+    }
+
+    /// A run came to its end, and what was to follow it failed.
+    pub(crate) fn behind_a_run(mut self, report: &Report) -> Self {
+        self.0.exit = Exit::Failed;
+        json::merge(&mut self.0.details, json!({ "report": json::report(report) }));
+        self
+    }
+
+    /// Says which backup was taken before.
+    pub(crate) fn and_backup(mut self, backup: &Backup) -> Self {
+        self.0.picture.push_str(&format!("\n = backup: {}", backup.path().display()));
+        json::merge(&mut self.0.details, json!({ "backup": json::backup(backup) }));
         self
     }
 
@@ -167,6 +183,23 @@ impl From<crate::provision::Error> for Failure {
     }
 }
 
+impl From<crate::backup::Error> for Failure {
+    fn from(error: crate::backup::Error) -> Self {
+        use crate::backup::ErrorKind;
+
+        let exit = match error.kind() {
+            ErrorKind::NotEmpty | ErrorKind::Unconfirmed => Exit::Refused,
+            _ => Exit::Failed,
+        };
+        let kind = format!("backup-{}", json::kebab(&format!("{:?}", error.kind())));
+        let picture = for_the_command(&format!("{error:?}"));
+        let picture = picture.strip_prefix("error: ").unwrap_or(&picture).to_owned();
+        let next = error.advice().map(|next| json!({ "next": for_the_command(&next) }));
+        let details = next.unwrap_or_else(|| json!({}));
+        Inner { exit, kind, message: error.to_string(), picture, details, annotations: Vec::new() }.into()
+    }
+}
+
 impl From<crate::provision::DeclarationError> for Failure {
     fn from(error: crate::provision::DeclarationError) -> Self {
         let mut failure = Self::from(error.problems().clone());
@@ -193,7 +226,12 @@ pub(crate) fn for_the_command(text: &str) -> String {
     text
 }
 
-const ADVICE: [(&str, &str); 17] = [
+const ADVICE: [(&str, &str); 20] = [
+    // The doctor's, of a database that says nothing yet.
+    ("once: `Migrator::environment`", "once: `env set NAME`"),
+    ("`Migrator::lock_timeout`", "`--lock-timeout`"),
+    ("`.confirm(", "`--confirm NAME` ("),
+    ("in HABITAT_PG_BIN", "by --pg-bin or HABITAT_PG_BIN"),
     ("`Migrator::confirm(", "`--confirm NAME` ("),
     ("`Migrator::schema`", "`--tracker-schema`"),
     ("`Migrator::assume_session`", "`--assume-session`"),
@@ -210,6 +248,4 @@ const ADVICE: [(&str, &str); 17] = [
     ("`Migrator::lock_wait`", "`--lock-wait`"),
     ("`Migrator::retry_budget`", "`--retry-budget`"),
     ("run migrate again", "run `up` again"),
-    // In the doctor's page it stands without marks.
-    ("once: Migrator::environment", "once: `env set NAME`"),
 ];

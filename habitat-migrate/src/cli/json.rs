@@ -7,6 +7,7 @@ use habitat_migrate_catalog::{Migration, MigrationId, Problem};
 use serde_json::{Map, Value, json};
 
 use crate::backfill::{Backfill, BackfillState};
+use crate::backup::Backup;
 use crate::error::Error;
 use crate::finding::Finding;
 use crate::history::Record;
@@ -116,6 +117,15 @@ pub(crate) fn backfill(backfill: &Backfill) -> Value {
         "cursor": backfill.cursor(),
         "started_at": time(backfill.started_at()),
         "updated_at": time(backfill.updated_at()),
+    })
+}
+
+pub(crate) fn backup(backup: &Backup) -> Value {
+    json!({
+        "file": backup.path().display().to_string(),
+        "database": backup.database(),
+        "taken_at": time(backup.taken_at()),
+        "bytes": backup.size(),
     })
 }
 

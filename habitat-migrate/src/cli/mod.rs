@@ -49,6 +49,7 @@
 
 mod answer;
 mod args;
+mod backups;
 mod catalog;
 mod config;
 mod context;

@@ -52,6 +52,8 @@ mod dial;
 mod error;
 mod failure;
 mod params;
+#[cfg(feature = "cli")]
+mod programs;
 mod settings;
 mod surroundings;
 #[cfg(test)]
@@ -63,6 +65,8 @@ use std::fmt;
 use std::time::Duration;
 
 pub use self::error::{ConnectError, ConnectErrorKind};
+#[cfg(feature = "cli")]
+pub(crate) use self::programs::Variables;
 use self::settings::Settings;
 
 /// Opens connections from a connection string, with patience for a server that is not up yet.

@@ -9,6 +9,8 @@ use tokio_postgres::config::{ChannelBinding, LoadBalanceHosts, SslNegotiation, T
 
 use super::error::ConnectError;
 use super::params::Params;
+#[cfg(feature = "cli")]
+use super::programs::Variables;
 #[cfg(feature = "tls")]
 use super::tls::TlsFiles;
 
@@ -23,6 +25,9 @@ pub(super) struct Settings {
     pub(super) order: LoadBalanceHosts,
     #[cfg(feature = "tls")]
     pub(super) tls: TlsFiles,
+    /// The same for libpq's programs, but for the host, the port and the password.
+    #[cfg(feature = "cli")]
+    pub(super) variables: Variables,
 }
 
 /// One entry of the host list.
@@ -73,6 +78,8 @@ impl Settings {
             endpoints,
             #[cfg(feature = "tls")]
             tls: TlsFiles::read_from(params)?,
+            #[cfg(feature = "cli")]
+            variables: Variables::of(params),
         })
     }
 

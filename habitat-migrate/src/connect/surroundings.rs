@@ -148,7 +148,8 @@ const NAMING: [&str; 5] = ["PGHOST", "PGHOSTADDR", "PGDATABASE", "PGPORT", "PGUS
 /// Where libpq looks for a server that nobody names: Debian's folder, and the one of PostgreSQL itself.
 const SOCKETS: [&str; 2] = ["/var/run/postgresql", "/tmp"];
 
-const VARIABLES: [(&str, &str); 20] = [
+/// libpq's variables, and the parameters that they give a value.
+pub(super) const VARIABLES: [(&str, &str); 20] = [
     ("PGHOST", "host"),
     ("PGHOSTADDR", "hostaddr"),
     ("PGPORT", "port"),

@@ -10,6 +10,8 @@ use super::connection_file::{self, ConnectionFormat};
 use super::password::Password;
 use super::secret::{self, Written};
 use crate::connect::Connector;
+#[cfg(feature = "cli")]
+use crate::connect::Variables;
 
 /// Where a database is, and as whom to connect to it. Its `Debug` shows no password.
 #[derive(Clone, Debug)]
@@ -23,6 +25,9 @@ pub struct Connection {
     pub(super) schema: Option<String>,
     pub(super) ssl_mode: Option<String>,
     pub(super) root_certificate: Option<String>,
+    /// What libpq's programs are told, where that is more than the above.
+    #[cfg(feature = "cli")]
+    variables: Option<Variables>,
 }
 
 impl Connection {
@@ -43,7 +48,31 @@ impl Connection {
             schema: None,
             ssl_mode: None,
             root_certificate: None,
+            #[cfg(feature = "cli")]
+            variables: None,
         }
+    }
+
+    /// How libpq's programs reach the database that a connector reaches, for [`backup`](crate::backup); `login` is whom the server takes
+    /// it for. The password is among what programs are told, and nowhere else.
+    #[cfg(feature = "cli")]
+    pub(crate) fn of_connector(
+        connector: &Connector,
+        login: &str,
+    ) -> Result<Self, crate::connect::ConnectError> {
+        let mut variables = connector.variables()?;
+        if variables.get("PGUSER").is_none() {
+            variables.set("PGUSER", login);
+        }
+        let said = |name: &str| variables.get(name).unwrap_or_default().to_owned();
+        let user = said("PGUSER");
+        let host = variables.get("PGHOST").or_else(|| variables.get("PGHOSTADDR")).unwrap_or_default();
+        // As in libpq, a database that nobody names has the login's name.
+        let database = variables.get("PGDATABASE").unwrap_or(&user);
+        let mut connection = Self::new("this command's", host, database, &user);
+        connection.port = said("PGPORT").parse().unwrap_or(connection.port);
+        connection.variables = Some(variables);
+        Ok(connection)
     }
 
     /// The server's port; 5432 if not set.
@@ -142,6 +171,10 @@ impl Connection {
 
     /// The environment variables of libpq's programs.
     pub(crate) fn variables(&self) -> Vec<(String, Zeroizing<String>)> {
+        #[cfg(feature = "cli")]
+        if let Some(variables) = &self.variables {
+            return variables.iter().map(|(name, value)| (name.to_owned(), value.clone())).collect();
+        }
         let name = |key: &str| match key {
             "dbname" => "PGDATABASE".to_owned(),
             key => format!("PG{}", key.to_ascii_uppercase()),

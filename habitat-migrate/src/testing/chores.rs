@@ -1,39 +1,91 @@
-//! What is done in the background: copies made ahead of need, databases dropped, leftovers of killed processes swept.
+//! Help by threads, in the background: copies made ahead of need, databases dropped, leftovers of killed processes swept.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use postgres::{Client, SimpleQueryMessage};
 
 use super::kept::Kept;
-use super::names;
 use super::session::{Session, column, connect};
 use super::steward::{Gone, Place, unlock};
-use super::sweep;
+use super::{aside, names, sweep};
 use crate::sql::{Ident, Literal};
 
+/// Two threads of this process, with a connection each. They end with this value.
+pub(super) struct Threads {
+    chores: Sender<Chore>,
+    gone: SyncSender<Gone>,
+    owner: Arc<Session>,
+    kept: Arc<Kept>,
+    /// Tells when the last replacement that was ordered is being made.
+    order: Mutex<Option<Receiver<()>>>,
+}
+
 /// Something to do when there is time.
-pub(super) enum Chore {
+enum Chore {
     /// Make copies of this template until enough are ready; it is told when the first one is under way.
     Refill(String, Sender<()>),
     /// This process uses the template: note it, and look for what others left.
     Used(String),
 }
 
-/// Starts the two threads, which end when their channels close.
-pub(super) fn start(
-    place: &Place,
-    owner: &Arc<Session>,
-    kept: &Arc<Kept>,
-    orders: Receiver<Chore>,
-    leavers: Receiver<Gone>,
-) {
-    let (maker, kept_by_others) = (place.clone(), Arc::clone(kept));
-    std::thread::spawn(move || make(&maker, &kept_by_others, &orders));
-    let (dropper, owner, kept) = (place.clone(), Arc::clone(owner), Arc::clone(kept));
-    std::thread::spawn(move || drop_all(&dropper, &owner, &kept, &leavers));
+impl Threads {
+    pub(super) fn start(place: &Place, owner: &Arc<Session>, kept: &Arc<Kept>) -> Self {
+        let (chores, orders) = channel();
+        let (gone, leavers) = sync_channel(MOST_WAITING);
+        let (maker, kept_by_others) = (place.clone(), Arc::clone(kept));
+        std::thread::spawn(move || make(&maker, &kept_by_others, &orders));
+        let (dropper, holder, kept_by_us) = (place.clone(), Arc::clone(owner), Arc::clone(kept));
+        std::thread::spawn(move || drop_all(&dropper, &holder, &kept_by_us, &leavers));
+        Self { chores, gone, owner: Arc::clone(owner), kept: Arc::clone(kept), order: Mutex::default() }
+    }
+
+    pub(super) fn used(&self, key: &str) {
+        // Without the thread nothing is swept, and there are no copies made ahead.
+        let _ = self.chores.send(Chore::Used(key.to_owned()));
+    }
+
+    pub(super) fn replace(&self, key: &str) {
+        let (under_way, order) = channel();
+        let _ = self.chores.send(Chore::Refill(key.to_owned(), under_way));
+        *self.order.lock().unwrap_or_else(PoisonError::into_inner) = Some(order);
+    }
+
+    pub(super) fn drop(&self, gone: Gone) {
+        if ends_with_its_test() {
+            aside(|| self.drop_before_the_end(gone));
+        } else {
+            let _ = self.gone.send(gone);
+        }
+    }
+
+    /// The process may end with this test: the statements are sent now and nobody waits for their answers, as the server
+    /// completes them also when their client has gone. It sleeps for a tenth of a second if a client is just leaving.
+    fn drop_before_the_end(&self, gone: Gone) {
+        for name in self.kept.ended(&gone.test) {
+            let _ = self.gone.send(Gone { name, test: String::new(), has_roles: true });
+        }
+        let (sender, dropped) = channel();
+        let owner = Arc::clone(&self.owner);
+        std::thread::spawn(move || {
+            let _ = sender.send(());
+            owner.with(|client| drop(drop_database(client, &gone.name, gone.has_roles)));
+            let _ = sender.send(());
+        });
+        let order = self.order.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(order) = order {
+            let _ = order.recv_timeout(ORDERED);
+        }
+        // From a thread that says that it sends to the bytes on their way.
+        let _ = dropped.recv_timeout(ORDERED).and_then(|()| dropped.recv_timeout(SENT));
+    }
+}
+
+/// Whether the runner starts a process for each test, which says so in the environment.
+fn ends_with_its_test() -> bool {
+    std::env::var_os("NEXTEST_EXECUTION_MODE").is_some_and(|mode| mode == "process-per-test")
 }
 
 /// Connects at once: a process of one test needs its replacement ordered before it ends.
@@ -164,8 +216,14 @@ pub(super) fn pairs(messages: &[SimpleQueryMessage]) -> Vec<(&str, &str)> {
 /// How many copies are ready ahead of need.
 pub(super) const AHEAD: usize = 3;
 
+/// How long the last test of a process waits for the order of a replacement to be under way; the thread may have yet to connect.
+const ORDERED: Duration = Duration::from_millis(100);
+
+/// How long a statement takes to the server, at the most.
+const SENT: Duration = Duration::from_millis(2);
+
 /// How many databases may wait to be dropped in the channel, and again as many on the thread.
-pub(super) const MOST_WAITING: usize = 8;
+const MOST_WAITING: usize = 8;
 
 /// How long a client that has been dropped may still be leaving; whoever stays longer is disconnected.
 const LEAVING: Duration = Duration::from_millis(500);

@@ -49,8 +49,8 @@ const ROOM: u64 = 1 << 30;
 /// A socket's path has at most 103 bytes on macOS and 107 on Linux; the folder's name and the socket's take 50.
 const LONGEST_PARENT: usize = 50;
 
-fn free_bytes(folder: &str) -> Option<u64> {
-    let stat = rustix::fs::statvfs(folder).ok()?;
+pub(super) fn free_bytes(folder: impl AsRef<Path>) -> Option<u64> {
+    let stat = rustix::fs::statvfs(folder.as_ref()).ok()?;
     Some(stat.f_bavail.saturating_mul(stat.f_frsize))
 }
 
@@ -85,8 +85,26 @@ pub(super) fn initialise(
         }
         let _ = std::fs::remove_dir_all(data);
     }
-    program::output(initdb(data, installation, account, segments).arg("--no-sync")).map(drop)
+    program::output(initdb(data, installation, account, segments).arg("--no-sync"))?;
+    slim(data);
+    Ok(())
 }
+
+/// Removes the maps of free space and of visibility, a quarter of all files: every database is copied and dropped file by
+/// file. The server does without them, and VACUUM makes them anew.
+/// <https://www.postgresql.org/docs/current/storage-fsm.html>
+fn slim(data: &Path) {
+    let folders = std::fs::read_dir(data.join("base")).into_iter().flatten().flatten();
+    let files = folders.flat_map(|folder| std::fs::read_dir(folder.path()).into_iter().flatten().flatten());
+    for file in files.map(|file| file.path()) {
+        if MAPS.iter().any(|map| file.as_os_str().as_bytes().ends_with(map)) {
+            // One that stays does no harm.
+            let _ = std::fs::remove_file(file);
+        }
+    }
+}
+
+const MAPS: [&[u8]; 2] = [b"_fsm", b"_vm"];
 
 impl Segments {
     fn options(self) -> &'static [&'static str] {
@@ -121,6 +139,7 @@ fn template(
             // Under the lock until it ends: it crashes if its folder is removed, and leaves shared memory behind.
             let mut initdb = initdb(&staging.folder().join("data"), installation, account, segments);
             program::output_under(&mut initdb, &lock)?;
+            slim(&staging.folder().join("data"));
             staging.finish("data", &name)?;
         }
     }
@@ -133,7 +152,7 @@ fn template_name(installation: &Installation, account: Option<&Account>, segment
     installation.version.line.hash(&mut hasher);
     installation.bin.hash(&mut hasher);
     account.map(|account| account.uid).hash(&mut hasher);
-    (std::env::consts::ARCH, INITDB, segments.options()).hash(&mut hasher);
+    (std::env::consts::ARCH, INITDB, segments.options(), MAPS).hash(&mut hasher);
     format!("{}-{:016x}", installation.version.number, hasher.finish())
 }
 

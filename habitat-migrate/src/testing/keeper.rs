@@ -4,9 +4,10 @@
 //! session, and its descriptors: neither Ctrl-C nor the end of a test run concerns it, and no test runner waits for it.
 
 use std::io::{ErrorKind, Read, Write};
+use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::account::Account;
@@ -36,17 +37,11 @@ impl Keeper {
         server: &[String],
         account: Option<&Account>,
     ) -> Result<Self, ServerError> {
-        let start = |session: &[&str]| {
-            let mut command = shell(session, account);
+        let started = apart(account, |command| {
             command.arg("serve").arg(folder).arg(seconds(idle)).args(server);
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
             command.spawn()
-        };
-        // macOS has no such program. The group of its own alone keeps the terminal's signals away.
-        let started = match start(&["setsid"]) {
-            Err(error) if error.kind() == ErrorKind::NotFound => start(&[]),
-            started => started,
-        };
+        });
         let mut child = started.map_err(|source| Kind::Command { name: SHELL.into(), source })?;
         let (commands, pipe) = (child.stdin.take(), child.stdout.take());
         let _ = child.wait();
@@ -86,6 +81,27 @@ pub(super) fn sweep(folders: &[PathBuf], account: Option<&Account>) {
         // By the account that owns them, so that nothing there can lead root to other people's files or processes.
         // What could not be removed is in nobody's way, and is tried again at the next start.
         let _ = program::output(shell(&[], account).arg("sweep").args(folders));
+    }
+}
+
+/// Starts what takes orders from a pipe to the session behind a socket, and ends with it.
+pub(super) fn carry(pipe: &Path, socket: OwnedFd, account: Option<&Account>) -> std::io::Result<()> {
+    let mut child = apart(account, |command| {
+        let socket = Stdio::from(socket.try_clone()?);
+        command.arg("carry").arg(pipe).stdin(socket).stdout(Stdio::null()).stderr(Stdio::null()).spawn()
+    })?;
+    child.wait().map(drop)
+}
+
+/// Starts the script in a session of its own. macOS has no program for that: the group of its own alone keeps the terminal's
+/// signals away.
+fn apart(
+    account: Option<&Account>,
+    start: impl Fn(&mut Command) -> std::io::Result<Child>,
+) -> std::io::Result<Child> {
+    match start(&mut shell(&["setsid"], account)) {
+        Err(error) if error.kind() == ErrorKind::NotFound => start(&mut shell(&[], account)),
+        started => started,
     }
 }
 

@@ -79,7 +79,7 @@ pub(super) fn state(folder: &Path) -> State {
 }
 
 /// Opens the writing end; it fails with `NXIO` if nobody holds the reading end.
-fn open(path: &Path) -> Result<File, Errno> {
+pub(super) fn open(path: &Path) -> Result<File, Errno> {
     let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let pipe = File::from(rustix::fs::open(path, flags, Mode::empty())?);
     let is_pipe = pipe.metadata().is_ok_and(|found| found.file_type().is_fifo());
@@ -91,4 +91,4 @@ const SHUT: &str = "shut";
 /// A year, in seconds, which every `sleep` understands.
 pub(super) const LONGEST: u64 = 31_536_000;
 
-const SOCKET: &str = ".s.PGSQL.5432";
+pub(super) const SOCKET: &str = ".s.PGSQL.5432";

@@ -16,6 +16,7 @@ use super::error::{Kind, ServerError};
 use super::keeper::{self, Keeper};
 use super::lease::{self, Lease, State};
 use super::machine::Machine;
+use super::orders::Orders;
 use super::server::Server;
 use super::{binaries, builder, data, environment, fetch, unique};
 
@@ -140,6 +141,8 @@ impl Wish {
         let (account, cache) = (self.account.as_ref(), self.cache.as_ref());
         data::initialise(&data, &self.installation, account, cache, Segments::Small)?;
         let lease = keeper.start()?;
+        // Without them each process looks after its databases itself.
+        let _ = Orders::prepare(&folder, account);
         Ok(self.server(folder, lease))
     }
 

@@ -2,11 +2,15 @@
 #
 #   sh shared.sh serve FOLDER IDLE POSTGRES ARGUMENT...
 #   sh shared.sh sweep FOLDER...
+#   sh shared.sh carry PIPE
 #
 # FOLDER/lease is a pipe that this process reads. Whoever uses the server holds it open for writing, and has written a
 # line to it, which is empty or a number of seconds, for a longer IDLE; the kernel closes it whatever ends that process. Once nobody holds it, for IDLE seconds on end, it is
 # renamed to `shut`. Who then sees `lease` in its place after opening it is counted below, and is waited for; who does
 # not see it has to look for another server. So a server never stops under somebody's hands.
+#
+# FOLDER/copies and FOLDER/drops are pipes for orders that nobody waits for (`orders.rs`). `carry` takes what is written to one of them
+# to the session whose socket is its standard input, and ends with that session.
 #
 # Words on standard output: `folder`, `started PID`; it ends when the server does. Standard input says `start` once
 # there is something to start, and ends when the starter does.
@@ -45,7 +49,7 @@ serve() {
     idle=$2
     shift 2
     mkdir -m 700 "$folder" || exit 1
-    mkfifo -m 600 "$folder/lease" || { leave; exit 1; }
+    mkfifo -m 600 "$folder/lease" "$folder/copies" "$folder/drops" || { leave; exit 1; }
     # Opened for both first: an end of a pipe that is opened alone waits for the other one.
     exec 2>>"$folder/log" 4<>"$folder/lease" 3<"$folder/lease"
     echo folder
@@ -104,6 +108,13 @@ sweep() {
     done
 }
 
+# With the pipe as 4 (both ends, so that it lasts) and 3 (to read), and the socket as 5.
+carry() {
+    cat <&3 >&5 3<&- 4>&- &
+    # Once the server is gone, this process goes, and with it the last writer of the pipe.
+    cat <&5 >/dev/null 3<&- 4>&-
+} 2>/dev/null
+
 case $1 in
     serve)
         shift
@@ -115,5 +126,10 @@ case $1 in
     sweep)
         shift
         sweep "$@"
+        ;;
+    carry)
+        exec 5<&0 6<&- 7<&- 8<&- 9<&- 4<>"$2" 3<"$2" </dev/null
+        # Nobody's child either; the pipe has its reader by now.
+        carry &
         ;;
 esac

@@ -4,14 +4,16 @@
 //! the locks of a process that was killed are free at once, and others recognise what it left.
 
 use std::collections::HashMap;
-use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use postgres::Client;
 use tokio_postgres::Config;
 
-use super::chores::{self, Chore};
+use super::chores::Threads;
+use super::claim::claim;
+use super::hands::Hands;
+use super::help::Help;
 use super::kept::{self, Kept};
 use super::recipe::Recipe;
 use super::server::Server;
@@ -30,11 +32,8 @@ pub(super) struct Steward {
     owner: Arc<Session>,
     spares: Mutex<Vec<Session>>,
     templates: Mutex<HashMap<String, Slot>>,
-    chores: Sender<Chore>,
-    gone: SyncSender<Gone>,
+    help: Help,
     kept: Arc<Kept>,
-    /// Tells when the last replacement that was ordered is being made.
-    order: Mutex<Option<Receiver<()>>>,
 }
 
 /// Where the server is, and the fastest way in which it copies a database.
@@ -58,7 +57,6 @@ impl Steward {
     pub(super) fn new(url: &str, shared: Option<&'static Server>) -> Result<Self, TestError> {
         let failed = |source| Kind::Sql { what: "reach the server for tests".to_owned(), source };
         let config: Config = url.parse().map_err(failed)?;
-        let (chores, orders) = channel();
         let mut place = Place { config, url: url.to_owned(), strategy: "" };
         let mut owner = connect(&place.config).map_err(failed)?;
         let facts = Facts::ask(&mut owner).map_err(failed)?;
@@ -68,21 +66,13 @@ impl Steward {
         place.strategy = facts.strategy;
         let owner = Arc::new(Session::new(owner));
         let kept = Arc::new(Kept::default());
-        let (gone, leavers) = sync_channel(chores::MOST_WAITING);
-        chores::start(&place, &owner, &kept, orders, leavers);
+        let hands = shared.and_then(|server| Hands::find(server, &place, &owner, &kept));
+        let help = match hands {
+            Some(hands) => Help::Hands(hands),
+            None => Help::Threads(Threads::start(&place, &owner, &kept)),
+        };
         let (spares, templates) = (Mutex::default(), Mutex::default());
-        Ok(Self {
-            place,
-            shared,
-            login: facts.login,
-            owner,
-            spares,
-            templates,
-            chores,
-            gone,
-            kept,
-            order: Mutex::default(),
-        })
+        Ok(Self { place, shared, login: facts.login, owner, spares, templates, help, kept })
     }
 
     pub(super) fn url(&self) -> &str {
@@ -109,25 +99,23 @@ impl Steward {
     /// Makes `name` a copy of the recipe's template, in use by this process.
     pub(super) fn give(&self, recipe: &Recipe, name: &str) -> Result<(), TestError> {
         let key = recipe.key(&self.login);
-        self.template(&key, recipe)?;
+        let is_new = self.template(&key, recipe)?;
         let failed = |source| Kind::Sql { what: format!("create database {name}"), source };
-        if !self.owner.with(|client| claim(client, &key, name)).map_err(failed)? {
+        let done = self.help.done();
+        let claim = self.owner.with(|client| claim(client, &key, name, &done)).map_err(failed)?;
+        if !claim.taken {
             self.copy(&key, name).map_err(failed)?;
         }
-        let (under_way, order) = channel();
-        // Without the thread there are no copies made ahead.
-        let _ = self.chores.send(Chore::Refill(key, under_way));
-        *self.order.lock().unwrap_or_else(PoisonError::into_inner) = Some(order);
+        self.help.replace(&key, &claim);
+        if is_new {
+            self.help.stock(&key);
+        }
         Ok(())
     }
 
-    /// Has a database dropped soon. It waits only while too many others are waiting.
+    /// Has a database dropped soon.
     pub(super) fn take_back(&self, gone: Gone) {
-        if ends_with_its_test() {
-            aside(|| self.drop_before_the_end(gone));
-        } else {
-            let _ = self.gone.send(gone);
-        }
+        self.help.drop(gone);
     }
 
     /// Leaves a database for a person to look at, with the time to do so.
@@ -143,21 +131,25 @@ impl Steward {
                 let _ = client.batch_execute(&kept::comment(&gone.name, &gone.test));
                 let _ = client.batch_execute(&unlock(&gone.name));
             });
-            self.supersede(&gone.test);
         });
+        // What earlier runs of this test left to look at.
+        for name in self.kept.ended(&gone.test) {
+            self.help.drop(Gone { name, test: String::new(), has_roles: true });
+        }
     }
 
-    /// Builds the template once in this process, unless somebody has built it before.
-    fn template(&self, key: &str, recipe: &Recipe) -> Result<(), TestError> {
+    /// Builds the template once in this process, unless somebody has built it before; whether this call has.
+    fn template(&self, key: &str, recipe: &Recipe) -> Result<bool, TestError> {
         let mut templates = self.templates.lock().unwrap_or_else(PoisonError::into_inner);
         let slot = Arc::clone(templates.entry(key.to_owned()).or_default());
         drop(templates);
-        slot.get_or_init(|| {
+        let mut is_new = false;
+        let ensured = slot.get_or_init(|| {
             let ensured = template::ensure(self, key, recipe);
-            let _ = self.chores.send(Chore::Used(key.to_owned()));
-            ensured
-        })
-        .clone()
+            self.help.used(key);
+            ensured.map(|built| is_new = built)
+        });
+        ensured.clone().map(|()| is_new)
     }
 
     /// Copies the template on a connection that nobody else is using, since copies are made side by side.
@@ -170,33 +162,6 @@ impl Steward {
         session.with(|client| client.batch_execute(&self.place.copy(key, name)))?;
         self.spares.lock().unwrap_or_else(PoisonError::into_inner).push(session);
         Ok(())
-    }
-
-    /// The process may end with this test: the statements are sent now and nobody waits for their answers, as the server
-    /// completes them also when their client has gone. It sleeps for a tenth of a second if a client is just leaving.
-    fn drop_before_the_end(&self, gone: Gone) {
-        self.supersede(&gone.test);
-        let (sender, dropped) = channel();
-        let owner = Arc::clone(&self.owner);
-        let (name, has_roles) = (gone.name.clone(), gone.has_roles);
-        std::thread::spawn(move || {
-            let _ = sender.send(());
-            owner.with(|client| drop(chores::drop_database(client, &name, has_roles)));
-            let _ = sender.send(());
-        });
-        let order = self.order.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(order) = order {
-            let _ = order.recv_timeout(ORDERED);
-        }
-        // From a thread that says that it sends to the bytes on their way.
-        let _ = dropped.recv_timeout(ORDERED).and_then(|()| dropped.recv_timeout(SENT));
-    }
-
-    /// Drops what earlier runs of this test left to look at.
-    fn supersede(&self, test: &str) {
-        for name in self.kept.ended(test) {
-            let _ = self.gone.send(Gone { name, test: String::new(), has_roles: true });
-        }
     }
 }
 
@@ -224,33 +189,6 @@ pub(super) fn lock(name: &str) -> String {
 
 pub(super) fn unlock(name: &str) -> String {
     format!("SELECT pg_catalog.pg_advisory_unlock({})", lock(name))
-}
-
-/// Takes the lock of `name`, and a copy that is ready if there is one.
-fn claim(client: &mut Client, key: &str, name: &str) -> Result<bool, postgres::Error> {
-    client.batch_execute(&format!("SELECT pg_catalog.pg_advisory_lock({})", lock(name)))?;
-    // CASE, because only a condition that comes later in it is looked at later, and looking at this one takes the lock.
-    let find = format!(
-        "SELECT datname FROM pg_catalog.pg_database WHERE CASE
-             WHEN datname LIKE {} AND datconnlimit = {}
-             THEN pg_catalog.pg_try_advisory_lock(pg_catalog.hashtextextended(datname, 0)) ELSE false END LIMIT 1",
-        Literal(&names::pattern(&names::ready(key)[..names::READY.len() + key.len() + 1])),
-        names::MARK
-    );
-    for _ in 0..ATTEMPTS {
-        let found = client.simple_query(&find)?;
-        let Some(ready) = column(&found).first().copied() else { return Ok(false) };
-        let renamed =
-            client.batch_execute(&format!("ALTER DATABASE {} RENAME TO {}", Ident(ready), Ident(name)));
-        client.batch_execute(&unlock(ready))?;
-        match renamed {
-            Ok(()) => return Ok(true),
-            // Another process had it, and gave its lock back after we had read its name.
-            Err(error) if error.code() == Some(&postgres::error::SqlState::INVALID_CATALOG_NAME) => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(false)
 }
 
 /// What one question tells about a server.
@@ -291,19 +229,5 @@ fn is_shared(first: &mut Client, config: &Config) -> Result<bool, postgres::Erro
     Ok(process(first)? == process(&mut second)?)
 }
 
-/// Whether the runner starts a process for each test, which says so in the environment.
-fn ends_with_its_test() -> bool {
-    std::env::var_os("NEXTEST_EXECUTION_MODE").is_some_and(|mode| mode == "process-per-test")
-}
-
 /// How long the server stays for a person to look at what a failed test has left.
 pub(super) const TO_LOOK: Duration = Duration::from_secs(600);
-
-/// How long the last test of a process waits for the order of a replacement to be under way; the thread may have yet to connect.
-const ORDERED: Duration = Duration::from_millis(100);
-
-/// How long a statement takes to the server, at the most.
-const SENT: Duration = Duration::from_millis(2);
-
-/// How many copies that others took in the same moment are tried before one is made.
-const ATTEMPTS: usize = 5;

@@ -16,6 +16,13 @@ pub(super) struct Litter {
     comment: String,
 }
 
+impl Litter {
+    /// Whether it was a test's own database.
+    pub(super) fn is_tests(&self) -> bool {
+        self.name.starts_with(names::TEST)
+    }
+}
+
 /// Finds what is to be dropped, and notes that this process uses a template. Only what has our name and our mark is
 /// looked at.
 pub(super) fn survey(client: &mut Client, key: &str, kept: &Kept) -> Result<Vec<Litter>, postgres::Error> {
@@ -51,7 +58,9 @@ pub(super) fn survey(client: &mut Client, key: &str, kept: &Kept) -> Result<Vec<
     // The comment waits for copies that are under way, and holds up those behind it: not for each process.
     let ours = names::template(key);
     if templates.iter().any(|&(last, name)| name == ours && now().saturating_sub(last) > AN_HOUR) {
-        client.batch_execute(&template::note_use(&ours))?;
+        let comment = all.iter().find(|(name, _)| *name == ours).map(|(_, comment)| *comment);
+        let size = comment.and_then(template::size).unwrap_or_default();
+        client.batch_execute(&template::note_use(&ours, size))?;
     }
     Ok(litter)
 }

@@ -19,8 +19,9 @@ use crate::code::{Function, Style};
 use crate::migrator::Migrator;
 use crate::sql::{Ident, Literal};
 
-/// Sees to it that there is a template of this recipe, and that it stays while this process lives.
-pub(super) fn ensure(steward: &Steward, key: &str, recipe: &Recipe) -> Result<(), TestError> {
+/// Sees to it that there is a template of this recipe, and that it stays while this process lives; whether it was built for
+/// that.
+pub(super) fn ensure(steward: &Steward, key: &str, recipe: &Recipe) -> Result<bool, TestError> {
     let failed =
         |source| Kind::Sql { what: "look for the template of the test's database".to_owned(), source };
     let template = names::template(key);
@@ -34,7 +35,7 @@ pub(super) fn ensure(steward: &Steward, key: &str, recipe: &Recipe) -> Result<()
     .ok_or(Kind::Waited)?;
     let messages = steward.owner().with(|client| client.simple_query(&exists(&template))).map_err(failed)?;
     if column(&messages) == ["t"] {
-        return Ok(());
+        return Ok(false);
     }
     let mut client = connect(&steward.place().config).map_err(failed)?;
     // The lock is this session's, so that a builder that is killed gives it back.
@@ -46,11 +47,11 @@ pub(super) fn ensure(steward: &Steward, key: &str, recipe: &Recipe) -> Result<()
         Ok((column(&client.simple_query(&take)?) == ["t"]).then_some(Turn::Ours))
     });
     match turn.map_err(failed)?.ok_or(Kind::Waited)? {
-        Turn::Built => Ok(()),
+        Turn::Built => Ok(false),
         Turn::Ours => {
             let built = build(&mut client, steward.place(), key, recipe);
             let _ = client.batch_execute(&unlock(BUILDERS));
-            built
+            built.map(|()| true)
         }
     }
 }
@@ -172,7 +173,9 @@ fn create_role(client: &mut Client, role: &str) -> Result<(), postgres::Error> {
 /// Makes a database that is whole a template. The new name comes last: it is what others go by.
 fn finish(client: &mut Client, name: &str, template: &str) -> Result<(), postgres::Error> {
     client.batch_execute(&format!("ALTER DATABASE {} ALLOW_CONNECTIONS false", Ident(name)))?;
-    client.batch_execute(&note_use(name))?;
+    let size = format!("SELECT pg_catalog.pg_database_size({})", Literal(name));
+    let size = column(&client.simple_query(&size)?).first().and_then(|size| size.parse().ok());
+    client.batch_execute(&note_use(name, size.unwrap_or_default()))?;
     let inside = format!("FROM pg_catalog.pg_stat_activity WHERE datname = {}", Literal(name));
     let is_occupied = |client: &mut Client| {
         let messages = client.simple_query(&format!("SELECT datname {inside} LIMIT 1"))?;
@@ -187,15 +190,20 @@ fn finish(client: &mut Client, name: &str, template: &str) -> Result<(), postgre
     client.batch_execute(&format!("ALTER DATABASE {} RENAME TO {}", Ident(name), Ident(template)))
 }
 
-/// Says in the comment when a template was used last.
-pub(super) fn note_use(name: &str) -> String {
-    let comment = format!("{LAST_USED}{}", now());
+/// Says in the comment when a template was used last, and how large it is.
+pub(super) fn note_use(name: &str, size: u64) -> String {
+    let comment = format!("{LAST_USED}{}{SIZE}{size}", now());
     format!("COMMENT ON DATABASE {} IS {}", Ident(name), Literal(&comment))
 }
 
 /// Seconds since 1970, as the comment says.
 pub(super) fn last_used(comment: &str) -> Option<u64> {
-    comment.strip_prefix(LAST_USED)?.parse().ok()
+    comment.strip_prefix(LAST_USED)?.split_once(SIZE)?.0.parse().ok()
+}
+
+/// In bytes, as the comment says.
+pub(super) fn size(comment: &str) -> Option<u64> {
+    comment.strip_prefix(LAST_USED)?.split_once(SIZE)?.1.parse().ok()
 }
 
 fn exists(template: &str) -> String {
@@ -224,6 +232,7 @@ fn wait<T>(
 pub(super) const BUILDERS: &str = "habitat_builders";
 
 const LAST_USED: &str = "habitat-migrate: template, last used ";
+const SIZE: &str = ", bytes: ";
 
 /// How long the migrating session may still be leaving.
 const LEAVING: Duration = Duration::from_millis(500);

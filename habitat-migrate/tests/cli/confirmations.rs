@@ -143,6 +143,7 @@ fn what_is_taken_back_is_not_said_to_be_applied() {
         "applied migrations:02_orders",
     ];
     assert_eq!(lines, expected);
+    assert_eq!(desk.done(&["down", "--to", "2"]), "✓ nothing to take back\n");
 }
 
 #[test]

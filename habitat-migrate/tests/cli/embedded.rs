@@ -62,6 +62,13 @@ fn a_service_says_the_same_as_the_command_over_its_folder() {
         "plan --sql",
         "status -o json",
         "up --to 9",
+        "schema dump",
+        "schema dump -o json",
+        "backup",
+        "backup list --all --folder /nowhere",
+        "restore --newest --backups /nowhere -o json",
+        "up --backup-first",
+        "doctor --checklist",
     ] {
         let own: Vec<&str> = arguments.split(' ').collect();
         let (alone, within) = (desk.run(&own), embedded(&desk, arguments));

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::support::Desk;
 
 /// Runs a verb, and holds its answer against its schema.
-fn valid(desk: &Desk, arguments: &[&str], code: i32) -> Value {
+pub(crate) fn valid(desk: &Desk, arguments: &[&str], code: i32) -> Value {
     let mut all = arguments.to_vec();
     all.extend(["--output", "json"]);
     let outcome = desk.run(&all);

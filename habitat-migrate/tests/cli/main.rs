@@ -1,5 +1,6 @@
 //! The command line, as a person and a pipeline use it.
 
+mod backups;
 mod configuration;
 mod confirmations;
 mod embedded;
@@ -8,6 +9,7 @@ mod files;
 mod json;
 mod many;
 mod path;
+mod programs;
 mod readme;
 mod recorded;
 mod screens;

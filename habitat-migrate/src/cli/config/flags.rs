@@ -49,15 +49,23 @@ impl Args for Flags {
         for key in KEYS {
             let words = match key.kind {
                 Kind::Word(words) => format!(" [{}]", words.join(", ")),
-                Kind::Text | Kind::Duration => String::new(),
+                Kind::List => ", with commas".to_owned(),
+                Kind::Text | Kind::Duration | Kind::Count => String::new(),
             };
             let help = format!("{}{words} [env: {}]", key.help, variables(key.flag, &key.variable()));
             let mut arg = Arg::new(key.flag).long(key.flag).help(help).global(true).help_heading(HEADING);
             arg = arg.value_name(match key.kind {
+                Kind::Text if ["dump", "provision"].contains(&key.flag) => "FILE",
+                Kind::Text if ["backups", "pg-bin"].contains(&key.flag) => "FOLDER",
                 Kind::Text => "VALUE",
                 Kind::Word(_) => "WORD",
                 Kind::Duration => "TIME",
+                Kind::Count => "COUNT",
+                Kind::List => "LIST",
             });
+            if key.section == "checklist" {
+                arg = arg.hide_short_help(true);
+            }
             if key.flag == "database-url" {
                 arg = arg.short('D');
             }

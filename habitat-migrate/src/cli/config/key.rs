@@ -25,6 +25,10 @@ pub(crate) enum Kind {
     Word(&'static [&'static str]),
     /// A number with its unit: `500ms`, `2s`, `10min`, `1h`.
     Duration,
+    /// A whole number.
+    Count,
+    /// Texts: a list in the file, with commas elsewhere.
+    List,
 }
 
 impl Key {
@@ -36,8 +40,14 @@ impl Key {
     /// What is wrong with a value, and what to write instead.
     pub(crate) fn check(&self, value: &str) -> Result<(), (String, String)> {
         match self.kind {
-            Kind::Text if value.is_empty() => Err(("it is empty".to_owned(), "leave it out".to_owned())),
-            Kind::Text => Ok(()),
+            Kind::Text | Kind::List if value.is_empty() => {
+                Err(("it is empty".to_owned(), "leave it out".to_owned()))
+            }
+            Kind::Text | Kind::List => Ok(()),
+            Kind::Count if value.parse::<u32>().is_ok() => Ok(()),
+            Kind::Count => {
+                Err((format!("`{value}` is no whole number"), "write digits, as in 30".to_owned()))
+            }
             Kind::Word(words) if words.contains(&value) => Ok(()),
             Kind::Word(words) => {
                 Err((format!("`{value}` is no {}", self.name), suggestion(value, words.iter().copied())))
@@ -50,6 +60,9 @@ impl Key {
         }
     }
 }
+
+/// The tables of the file.
+pub(crate) const SECTIONS: [&str; 4] = ["policies", "timeouts", "backup", "checklist"];
 
 pub(crate) fn duration(text: &str) -> Option<Duration> {
     let digits = text.find(|c: char| !c.is_ascii_digit())?;
@@ -166,6 +179,76 @@ pub(crate) const KEYS: &[Key] = &[
         name: "connect",
         kind: Kind::Duration,
         help: "How long to try to connect while a server starts; 30s if not set",
+    },
+    Key {
+        flag: "dump",
+        section: "",
+        name: "dump",
+        kind: Kind::Text,
+        help: "The file that `up`, `down` and `redo` write the schema to when they are done",
+    },
+    Key {
+        flag: "backups",
+        section: "backup",
+        name: "folder",
+        kind: Kind::Text,
+        help: "The folder of backups",
+    },
+    Key {
+        flag: "keep-days",
+        section: "backup",
+        name: "keep-days",
+        kind: Kind::Count,
+        help: "Remove backups that are older than the newest by more than so many days; kept if not set",
+    },
+    Key {
+        flag: "keep-newest",
+        section: "backup",
+        name: "keep-newest",
+        kind: Kind::Count,
+        help: "Keep so many of the newest backups of each database, however old they are",
+    },
+    Key {
+        flag: "backup-hours",
+        section: "backup",
+        name: "hours",
+        kind: Kind::Count,
+        help: "How many hours old the newest backup may be; 24 if not set",
+    },
+    Key {
+        flag: "pg-bin",
+        section: "backup",
+        name: "pg-bin",
+        kind: Kind::Text,
+        help: "The folder of pg_dump and pg_restore, and no other; looked for if not set",
+    },
+    Key {
+        flag: "checklist-extensions",
+        section: "checklist",
+        name: "extensions",
+        kind: Kind::List,
+        help: "Extensions that have to be there beside those that are declared",
+    },
+    Key {
+        flag: "checklist-files",
+        section: "checklist",
+        name: "connection-files",
+        kind: Kind::List,
+        help: "Files that programs read their connection from",
+    },
+    Key {
+        flag: "checklist-accept",
+        section: "checklist",
+        name: "accept",
+        kind: Kind::List,
+        help: "Findings that somebody has decided on, as CODE=OBJECT",
+    },
+    Key {
+        flag: "checklist-replica",
+        section: "checklist",
+        name: "replica",
+        kind: Kind::Word(&["required", "none"]),
+        help: "Whether a replica has to follow the server; `none` if not set",
     },
 ];
 

@@ -5,10 +5,10 @@ use std::path::Path;
 use habitat_migrate_catalog::{Problem, Problems};
 use toml::de::{DeTable, DeValue};
 
-use super::key::{KEYS, Key};
+use super::key::{KEYS, Key, Kind, SECTIONS};
 use super::{FolderOf, Said, Settings, relative};
 use crate::cli::failure::Failure;
-use crate::provision::reader::{Reader, get};
+use crate::provision::reader::{Node, Reader, get};
 
 /// Reads the file; `environment` says which environment counts, given what the file says.
 pub(super) fn file(
@@ -70,10 +70,10 @@ fn section<'t>(
         KEYS.iter().filter(move |key| key.section == section).map(|key| key.name)
     };
     let known: Vec<&str> =
-        names("").chain(own.iter().copied()).chain(["policies", "timeouts", "placeholders"]).collect();
+        names("").chain(own.iter().copied()).chain(SECTIONS).chain(["placeholders"]).collect();
     reader.keys(table, what, &known);
     values(reader, table, "", settings);
-    for section in ["policies", "timeouts"] {
+    for section in SECTIONS {
         if let Some(node) = get(table, section) {
             let known: Vec<&str> = names(section).collect();
             if let Some(table) = reader.table(node, section, &known) {
@@ -102,16 +102,33 @@ fn section<'t>(
 fn values<'t>(reader: &mut Reader<'t>, table: &DeTable<'t>, section: &str, settings: &mut Settings) {
     for key in KEYS.iter().filter(|key: &&Key| key.section == section) {
         let Some(node) = get(table, key.name) else { continue };
-        let Some(value) = reader.text(node, key.name) else { continue };
-        match key.check(value) {
+        let Some(value) = value(reader, key, node) else { continue };
+        match key.check(&value) {
             Ok(()) => {
                 let by = Problem::at(reader.file, reader.text, node.span().start, "");
                 let place = by.location().map(|place| place.to_string()).unwrap_or_default();
                 let by = format!("{}:{place}", reader.file);
-                settings.values.insert(key.flag, Said { value: value.to_owned(), by });
+                settings.values.insert(key.flag, Said { value, by });
             }
             Err((message, help)) => reader.problem(node.span(), message, help),
         }
+    }
+}
+
+/// A value as a flag would have it.
+fn value<'t>(reader: &mut Reader<'t>, key: &Key, node: &Node<'t>) -> Option<String> {
+    match (&key.kind, node.get_ref()) {
+        (Kind::Count, DeValue::Integer(number)) if number.radix() == 10 => Some(number.as_str().to_owned()),
+        (Kind::Count, _) => {
+            let help = format!("write `{} = 30`", key.name);
+            reader.problem(node.span(), format!("`{}` is a whole number", key.name), help);
+            None
+        }
+        (Kind::List, _) => {
+            let texts: Vec<&str> = reader.texts(node, key.name).into_iter().map(|(text, _)| text).collect();
+            Some(texts.join(","))
+        }
+        _ => reader.text(node, key.name).map(str::to_owned),
     }
 }
 

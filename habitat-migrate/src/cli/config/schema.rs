@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::key::{KEYS, Kind};
+use super::key::{KEYS, Kind, SECTIONS};
 
 /// The schema, made of the same table that the file is read by.
 pub(crate) fn schema() -> Value {
@@ -43,13 +43,18 @@ pub(crate) fn schema() -> Value {
 
 fn section() -> Map<String, Value> {
     let mut sections: Map<String, Value> = Map::new();
-    for name in ["", "policies", "timeouts"] {
+    for name in [""].into_iter().chain(SECTIONS) {
         let mut properties = Map::new();
         for key in KEYS.iter().filter(|key| key.section == name) {
             let mut value = json!({ "description": key.help, "type": "string" });
             match key.kind {
                 Kind::Text => value["minLength"] = json!(1),
                 Kind::Word(words) => value["enum"] = json!(words),
+                Kind::Count => value = json!({ "description": key.help, "type": "integer", "minimum": 0 }),
+                Kind::List => {
+                    let list = json!({ "type": "array", "items": { "type": "string", "minLength": 1 } });
+                    value = json!({ "description": key.help, "anyOf": [{ "type": "string", "minLength": 1 }, list] });
+                }
                 Kind::Duration => value["pattern"] = json!("^[0-9]+ *(ms|s|min|h)$"),
             }
             properties.insert(key.name.to_owned(), value);

@@ -6,6 +6,7 @@ use crate::cli::context::Context;
 use crate::cli::drive::{Work, drive};
 use crate::cli::failure::Failure;
 use crate::cli::progress::Way;
+use crate::cli::{json, paint};
 use crate::migrator::Migrator;
 use crate::policy::Rollback;
 
@@ -40,7 +41,13 @@ impl Run for Down {
         let progress = context.progress().way(Way::Back);
         let report = drive(&progress.watch(migrator), &connector, Work::Down(rollback));
         progress.finish();
-        Ok(up::answer(&report?))
+        let report = report?;
+        if report.undone().is_empty() {
+            let mark = paint::paint(paint::GOOD, "✓");
+            let answer = Answer::new(format!("{mark} nothing to take back"), json::report(&report));
+            return up::dumped(context, &report, answer);
+        }
+        up::done(context, &report)
     }
 }
 

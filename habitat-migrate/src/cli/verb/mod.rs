@@ -2,6 +2,7 @@
 
 mod adopt;
 mod backfill;
+mod backup;
 mod baseline;
 mod check;
 mod completions;
@@ -18,6 +19,8 @@ mod provision;
 mod redo;
 mod repair;
 mod report;
+mod restore;
+mod schema;
 mod status;
 mod up;
 mod verify;
@@ -91,6 +94,12 @@ verbs! {
     Provision "provision" provision::Provision,
     /// Batched backfills: how far they are, and whether they go on
     Backfill "backfill" backfill::Backfill,
+    /// Takes a backup of the database, or lists those that there are
+    Backup "backup" backup::Backup,
+    /// Restores a backup into a fresh database
+    Restore "restore" restore::Restore,
+    /// The database's schema as SQL
+    Schema "schema" schema::Schema,
     /// What kind of database this is
     Env "env" env::Env,
     /// Looks for what would keep the database from being migrated, or from being well; exit code 3 if anything would

@@ -31,13 +31,7 @@ enum Kind {
 
 impl Run for Provision {
     fn run(&self, context: &mut Context) -> Result<Answer, Failure> {
-        let path = context.settings.path("provision").unwrap_or_else(|| "provision.toml".into());
-        let text = std::fs::read_to_string(&path).map_err(|error| Failure::file("read", &path, &error))?;
-        let Some(environment) = context.settings.get("environment") else {
-            let next = "name it: --environment test, HABITAT_ENVIRONMENT, or `environment` in habitat.toml";
-            return Err(Failure::usage("nobody says which environment to provision", next));
-        };
-        let mut wanted = provision::Provision::from_toml(path.to_string_lossy(), text, environment)?;
+        let mut wanted = declared(context)?;
         if let Some(time) = context.settings.duration("lock-wait") {
             wanted = wanted.lock_wait(time);
         }
@@ -75,6 +69,20 @@ impl Run for Provision {
             Kind::Audit => Ok(audit(&wanted.audit(&cluster)?)),
         }
     }
+}
+
+/// What the provision file declares for the environment.
+pub(super) fn declared(context: &Context) -> Result<provision::Provision, Failure> {
+    let path = context.settings.path("provision").unwrap_or_else(|| "provision.toml".into());
+    let text = std::fs::read_to_string(&path).map_err(|error| {
+        Failure::file("read", &path, &error)
+            .and_next("declare there what has to exist, or name the file: --provision FILE")
+    })?;
+    let Some(environment) = context.settings.get("environment") else {
+        let next = "name it: --environment test, HABITAT_ENVIRONMENT, or `environment` in habitat.toml";
+        return Err(Failure::usage("nobody says which environment is declared", next));
+    };
+    Ok(provision::Provision::from_toml(path.to_string_lossy(), text, environment)?)
 }
 
 /// Lets a person type the names of the databases that production's confirmation lacks.

@@ -18,6 +18,6 @@ impl Run for Redo {
         let progress = context.progress().way(Way::BackAndForth);
         let report = drive(&progress.watch(migrator), &connector, Work::Redo);
         progress.finish();
-        Ok(up::answer(&report?))
+        up::done(context, &report?)
     }
 }

@@ -4,13 +4,12 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::Run;
-use super::doctor::BackupsSeen;
+use super::{Run, doctor, provision};
 use crate::cli::answer::Answer;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::page;
-use crate::provision::{Cluster, Provision};
+use crate::provision::Cluster;
 
 #[derive(clap::Args, Debug)]
 pub(crate) struct Report {
@@ -20,13 +19,11 @@ pub(crate) struct Report {
     /// Compare the server with its declaration, too: the provision file, for the environment
     #[arg(long)]
     audit: bool,
-    #[command(flatten)]
-    backups: BackupsSeen,
 }
 
 impl Run for Report {
     fn run(&self, context: &mut Context) -> Result<Answer, Failure> {
-        let examination = self.backups.examination(context)?;
+        let examination = doctor::examination(context)?;
         let mut page = page::read(&mut context.client()?, &examination)?;
         if self.audit {
             page = page.with_findings(audit(context)?);
@@ -39,13 +36,7 @@ impl Run for Report {
 }
 
 fn audit(context: &Context) -> Result<Vec<crate::provision::Finding>, Failure> {
-    let path = context.settings.path("provision").unwrap_or_else(|| "provision.toml".into());
-    let text = std::fs::read_to_string(&path).map_err(|error| Failure::file("read", &path, &error))?;
-    let Some(environment) = context.settings.get("environment") else {
-        let next = "name it: --environment test, HABITAT_ENVIRONMENT, or `environment` in habitat.toml";
-        return Err(Failure::usage("nobody says which environment is declared", next));
-    };
-    let wanted = Provision::from_toml(path.to_string_lossy(), text, environment)?;
+    let wanted = provision::declared(context)?;
     let connector = context.connector()?;
     Ok(wanted.audit(&Cluster::connector_blocking(&connector))?)
 }

@@ -111,16 +111,20 @@ fn summary(status: &crate::Status) -> String {
     if status.log() == LogAccess::Denied {
         out.push_str("this login may not read schema_migrations_log: changes by hand stay unseen\n");
     }
-    let columns = terminal::columns_of_prose();
-    for drift in status.drift() {
-        let mark = paint::paint(paint::BAD, "drift:");
-        let seen = lines::folded(&drift.to_string(), columns, "drift: ".len(), 2);
-        let next =
-            lines::folded(&for_the_command(drift.advice()), columns, "  next: ".len(), "  next: ".len());
-        out.push_str(&format!("{mark} {seen}\n  next: {next}\n"));
-    }
+    status.drift().iter().for_each(|drift| out.push_str(&drifted(drift)));
     out
 }
+
+/// What hands have done, and what to do about it.
+pub(super) fn drifted(drift: &crate::Drift) -> String {
+    let columns = terminal::columns_of_prose();
+    let mark = paint::paint(paint::BAD, "drift:");
+    let seen = lines::folded(&drift.to_string(), columns, "drift: ".len(), 2);
+    let next = lines::folded(&for_the_command(drift.advice()), columns, NEXT.len(), NEXT.len());
+    format!("{mark} {seen}\n{NEXT}{next}\n")
+}
+
+const NEXT: &str = "  next: ";
 
 fn value(status: &crate::Status) -> Value {
     let entry = |entry: &Entry| {

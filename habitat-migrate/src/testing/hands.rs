@@ -1,0 +1,129 @@
+//! Help by the sessions that a shared server has for orders: whoever orders waits for nothing, and may end.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicIsize, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::chores::AHEAD;
+use super::claim::Claim;
+use super::kept::Kept;
+use super::orders::Orders;
+use super::server::Server;
+use super::session::{Session, connect};
+use super::steward::{Gone, Place};
+use super::{data, names, sweep, template};
+
+pub(super) struct Hands {
+    orders: Orders,
+    place: Place,
+    owner: Arc<Session>,
+    kept: Arc<Kept>,
+    folder: PathBuf,
+    /// How many more copies this process has ordered than taken.
+    ordered: AtomicIsize,
+    /// How many databases of tests there may be before those that are done with are dropped while others run.
+    most: AtomicUsize,
+    done: Mutex<Vec<String>>,
+}
+
+impl Hands {
+    /// Those of `server`, if it has them.
+    pub(super) fn find(
+        server: &Server,
+        place: &Place,
+        owner: &Arc<Session>,
+        kept: &Arc<Kept>,
+    ) -> Option<Self> {
+        let folder = server.socket_dir()?.to_owned();
+        Some(Self {
+            orders: Orders::find(&folder)?,
+            place: place.clone(),
+            owner: Arc::clone(owner),
+            kept: Arc::clone(kept),
+            folder,
+            ordered: AtomicIsize::new(0),
+            most: AtomicUsize::new(FEWEST),
+            done: Mutex::default(),
+        })
+    }
+
+    /// Sweeps what others left, but for databases of tests: whoever is done with one has ordered that it is dropped, and
+    /// those of killed processes are few, or are swept when a test finds that they are many.
+    pub(super) fn used(&self, key: &str) {
+        let (owner, kept, place, key) =
+            (Arc::clone(&self.owner), Arc::clone(&self.kept), self.place.clone(), key.to_owned());
+        std::thread::spawn(move || {
+            let litter = owner.with(|client| sweep::survey(client, &key, &kept)).unwrap_or_default();
+            let mut litter = litter.into_iter().filter(|piece| !piece.is_tests()).peekable();
+            if litter.peek().is_none() {
+                return;
+            }
+            let Ok(mut client) = connect(&place.config) else { return };
+            for piece in litter {
+                let _ = sweep::sweep(&mut client, &piece);
+            }
+        });
+    }
+
+    pub(super) fn stock(&self, key: &str) {
+        (1..AHEAD).for_each(|_| self.copy(key));
+    }
+
+    pub(super) fn replace(&self, key: &str, claim: &Claim) {
+        let size = template::size(&claim.template).unwrap_or(SIZE).max(1);
+        let room = data::free_bytes(&self.folder).unwrap_or_default() / SHARE;
+        let most = usize::try_from(room / size).unwrap_or(MOST).clamp(FEWEST, MOST);
+        self.most.store(most, Ordering::Relaxed);
+        if claim.taken {
+            self.ordered.fetch_sub(1, Ordering::Relaxed);
+        }
+        // A copy that was made for want of a ready one leaves as many as before.
+        if claim.ready < AHEAD && (claim.taken || self.ordered.load(Ordering::Relaxed) <= 0) {
+            self.copy(key);
+        }
+        if claim.tests > 2 * most {
+            self.relieve(key);
+        }
+    }
+
+    pub(super) fn drop(&self, gone: Gone) {
+        let most = self.most.load(Ordering::Relaxed);
+        self.orders.drop(&gone.name, most, gone.has_roles);
+        for name in self.kept.ended(&gone.test) {
+            self.orders.drop(&name, most, true);
+        }
+        self.done.lock().unwrap_or_else(PoisonError::into_inner).push(gone.name);
+    }
+
+    /// Databases whose locks may be given back.
+    pub(super) fn done(&self) -> Vec<String> {
+        std::mem::take(&mut *self.done.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn copy(&self, key: &str) {
+        self.ordered.fetch_add(1, Ordering::Relaxed);
+        self.orders.copy(&self.place.copy(key, &names::ready(key)));
+    }
+
+    /// There are too many databases: killed processes left some, or the session that drops is behind. This test helps out.
+    fn relieve(&self, key: &str) {
+        let Ok(mut client) = connect(&self.place.config) else { return };
+        let litter = sweep::survey(&mut client, key, &self.kept).unwrap_or_default();
+        for piece in litter.iter().filter(|piece| piece.is_tests()).take(SOME) {
+            let _ = sweep::sweep(&mut client, piece);
+        }
+    }
+}
+
+/// Of the room on the server's file system, tests' databases that are done with take up an eighth.
+const SHARE: u64 = 8;
+
+/// What an empty database takes up, in bytes.
+const SIZE: u64 = 8 << 20;
+
+/// As many databases of tests may always wait, and never more than these.
+const FEWEST: usize = 8;
+const MOST: usize = 128;
+
+/// How many databases a test drops when there are too many.
+const SOME: usize = 4;
