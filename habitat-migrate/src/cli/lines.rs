@@ -44,21 +44,21 @@ fn unbroken(text: &str) -> Vec<String> {
 
 /// An error's picture, its head and its notes in lines of so many columns; scripts stay as they are.
 ///
-/// In a log the head is one line, which is what people look for, and the notes are of a width that reads well.
+/// In a log, where no terminal tells of columns, each is one line: people look for whole sentences there.
 pub(crate) fn picture(text: &str, columns: Option<usize>) -> String {
     let lines = text.lines().enumerate().map(|(n, line)| match n {
         0 => folded(line, columns, HEAD, HEAD),
-        _ => note(line, columns.unwrap_or(COLUMNS_OF_LOGS)),
+        _ => note(line, columns),
     });
     lines.collect::<Vec<String>>().join("\n")
 }
 
-fn note(line: &str, columns: usize) -> String {
+fn note(line: &str, columns: Option<usize>) -> String {
     let margin = line.len() - line.trim_start().len();
     match line.trim_start().strip_prefix("= ") {
         Some(words) => {
             let lead = margin + "= ".len();
-            format!("{}= {}", &line[..margin], folded(words, Some(columns), lead, lead))
+            format!("{}= {}", &line[..margin], folded(words, columns, lead, lead))
         }
         None => line.to_owned(),
     }
@@ -66,8 +66,6 @@ fn note(line: &str, columns: usize) -> String {
 
 /// How much `error: ` takes of an error's first line.
 const HEAD: usize = "error: ".len();
-/// How wide an error's notes are in a log.
-const COLUMNS_OF_LOGS: usize = 100;
 
 #[cfg(test)]
 mod tests {

@@ -87,7 +87,7 @@ fn status_of_a_database_that_hands_have_changed() {
 fn a_slow_migration_and_how_long_it_takes() {
     for columns in WIDTHS {
         let desk = with_history();
-        desk.write("migrations/treasury/03_slow.sql", "SELECT pg_sleep(1.5);\n");
+        desk.write("migrations/treasury/03_slow.sql", "SELECT pg_sleep(2.5);\n");
         desk.done(&["up", "--to", "treasury:02_bookings"]);
         let mut up = at_terminal(&desk, columns, &["up"]);
         let during = up.shows(" 0:01");
@@ -101,7 +101,7 @@ fn a_slow_migration_and_how_long_it_takes() {
 #[test]
 fn several_migrations_in_one_message() {
     let desk = Desk::new();
-    for (name, seconds) in [("01_items", "0"), ("02_prices", "1.5"), ("03_orders", "0")] {
+    for (name, seconds) in [("01_items", "0"), ("02_prices", "2.5"), ("03_orders", "0")] {
         desk.write(&format!("migrations/{name}.sql"), &format!("SELECT pg_sleep({seconds});\n"));
     }
     let mut up = at_terminal(&desk, 80, &["up"]);
@@ -135,7 +135,7 @@ fn a_migration_that_is_blocked_and_who_is_in_the_way() {
                 "SET application_name = 'month end report'; LOCK TABLE bookings IN ACCESS SHARE MODE",
             )
             .expect("a lock");
-        let arguments = ["up", "--lock-timeout", "200ms", "--retry-budget", "3s"];
+        let arguments = ["up", "--lock-timeout", "500ms", "--retry-budget", "10s"];
         let mut up = at_terminal(&desk, columns, &arguments);
         up.shows("attempt 2");
         // The next attempt plans again, and goes on to say whom it waits for.
