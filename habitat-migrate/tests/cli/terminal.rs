@@ -37,7 +37,8 @@ impl Terminal {
     pub(crate) fn start(command: Command, columns: u16) -> Self {
         let (pty, inner) = open().expect("a terminal");
         pty.resize(pty_process::Size::new(ROWS, columns)).expect("a size");
-        let command = AtTerminal::from(command).env("TERM", "xterm-256color").env("LANG", "C.UTF-8");
+        let command =
+            AtTerminal::from(interruptible(command)).env("TERM", "xterm-256color").env("LANG", "C.UTF-8");
         let child = command.spawn(inner).expect("a process");
         let size = |n: u16| NonZeroU16::new(n).expect("a terminal is not empty");
         let screen = Arc::new(Mutex::new(Parser::new(size(ROWS), size(columns), 0)));
@@ -124,6 +125,31 @@ impl Terminal {
         format!("{}\n", text.trim_end())
     }
 }
+
+/// A command that Ctrl-C ends, also where whoever started this process has it ignore that: a shell does so in the background.
+fn interruptible(command: Command) -> Command {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default();
+    if ignored & (1 << (SIGINT - 1)) == 0 {
+        return command;
+    }
+    let mut outer = Command::new("env");
+    outer.arg("--default-signal=INT").arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => outer.env(name, value),
+            None => outer.env_remove(name),
+        };
+    }
+    if let Some(folder) = command.get_current_dir() {
+        outer.current_dir(folder);
+    }
+    outer
+}
+
+/// The number of the signal that Ctrl-C sends.
+const SIGINT: u32 = 2;
 
 /// A program that a failed test leaves behind ends with it.
 impl Drop for Terminal {
