@@ -8,11 +8,9 @@ use std::time::{Duration, Instant};
 
 use habitat_migrate::policy::Rollback;
 use habitat_migrate::testing::Database;
-use habitat_migrate::{
-    BackfillState, Catalog, Error, ErrorKind, Event, MigrationId, Migrator, Report, Version,
-};
+use habitat_migrate::{BackfillState, Catalog, ErrorKind, Event, MigrationId, Migrator, Version};
 use postgres::{Client, NoTls};
-use support::{catalog, database, in_child, program, value};
+use support::{catalog, database, in_child, program, value, with_each_client};
 
 /// A table of people without slugs; `n` counts how often a batch has touched a row.
 const PEOPLE: &str = "CREATE UNLOGGED TABLE people (id bigint PRIMARY KEY, name text NOT NULL, slug text, n int NOT NULL DEFAULT 0, \
@@ -48,26 +46,6 @@ fn of_slugs(backfill: &str) -> Catalog {
     catalog("app", [("02_slugs.sql", backfill), NEXT])
 }
 
-/// What both clients say, each about a database of its own.
-fn with_each_client(migrator: &Migrator, prepare: &str, check: impl Fn(&mut Client, Result<Report, Error>)) {
-    for blocking in [true, false] {
-        let database = database();
-        let mut admin = database.connect().unwrap();
-        admin.batch_execute(prepare).unwrap();
-        let outcome = if blocking {
-            migrator.migrate(&mut database.connect().unwrap())
-        } else {
-            tokio::runtime::Runtime::new().unwrap().block_on(async {
-                let (mut client, connection) = tokio_postgres::connect(&database.url(), NoTls).await.unwrap();
-                tokio::spawn(connection);
-                migrator.migrate(&mut client).await
-            })
-        };
-        check(&mut admin, outcome);
-        assert_eq!(support::leftovers(&mut admin), (0, 0), "blocking: {blocking}");
-    }
-}
-
 /// How many rows were touched how often: `1: 2000` where each was once.
 fn counts(client: &mut Client) -> String {
     value(
@@ -83,7 +61,7 @@ fn a_backfill_touches_each_row_once_and_what_stands_behind_it_comes_after() {
     let migrator = Migrator::new(slugs(&people(2_000), SLUGS)).on_event(move |event| {
         tell.lock().unwrap().push(event.to_string());
     });
-    with_each_client(&migrator, "", |client, outcome| {
+    with_each_client("", &migrator, |client, outcome| {
         let report = outcome.unwrap_or_else(|error| panic!("{error:?}"));
         assert_eq!(report.applied().len(), 3, "{report}");
         assert_eq!(counts(client), "1: 2000");
@@ -104,7 +82,7 @@ fn a_backfill_touches_each_row_once_and_what_stands_behind_it_comes_after() {
 #[test]
 fn an_empty_table_is_done_at_once() {
     let migrator = Migrator::new(slugs(PEOPLE, SLUGS));
-    with_each_client(&migrator, "", |client, outcome| {
+    with_each_client("", &migrator, |client, outcome| {
         assert_eq!(outcome.unwrap_or_else(|error| panic!("{error:?}")).applied().len(), 3);
         assert_eq!(value::<i64>(client, "SELECT batches FROM schema_migrations_backfill"), 0);
     });
@@ -337,7 +315,7 @@ fn what_a_table_lacks_is_told_at_the_directive_and_corrected_without_ado() {
         let text =
             format!("-- Title\n-- habitat: backfill {key}\nUPDATE people SET n = 1 WHERE ${{range}};\n");
         let migrator = Migrator::new(of_slugs(&text));
-        with_each_client(&migrator, prepare, |client, outcome| {
+        with_each_client(prepare, &migrator, |client, outcome| {
             let error = outcome.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Backfill, "{error:?}");
             assert!(error.to_string().contains(words), "{error:?}");
@@ -359,7 +337,7 @@ fn a_failing_batch_is_told_with_its_place_and_those_before_it_are_kept() {
         (sound.clone(), (3, 1), 3, "division by zero (22012)"),
     ];
     for (text, (line, column), kept, words) in cases {
-        with_each_client(&Migrator::new(of_slugs(&text)), &people(1_000), |client, outcome| {
+        with_each_client(&people(1_000), &Migrator::new(of_slugs(&text)), |client, outcome| {
             let error = outcome.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Migration, "{error:?}");
             assert_eq!(error.location(), Some(("app/02_slugs.sql", line, column)), "{error:?}");
@@ -397,7 +375,7 @@ fn a_backfill_is_recorded_when_its_verify_script_proves_it() {
         NEXT,
     ];
     let migrator = Migrator::new(catalog("app", scripts));
-    with_each_client(&migrator, &people(300), |client, outcome| {
+    with_each_client(&people(300), &migrator, |client, outcome| {
         let error = outcome.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Verification);
         assert_eq!(error.location(), Some(("app/02_slugs.verify.sql", 2, 1)));
@@ -597,7 +575,7 @@ fn r52_a_login_that_may_not_write_down_how_far_it_came_is_told_what_it_lacks() {
 #[test]
 fn a_role_that_may_not_touch_the_table_is_told_at_the_script() {
     let text = format!("-- habitat: role pg_monitor\n{SLUGS}");
-    with_each_client(&Migrator::new(of_slugs(&text)), &people(10), |client, outcome| {
+    with_each_client(&people(10), &Migrator::new(of_slugs(&text)), |client, outcome| {
         let error = outcome.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Migration, "{error:?}");
         assert_eq!(error.server_error().unwrap().code, "42501");

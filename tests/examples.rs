@@ -25,10 +25,6 @@ const NOTHING_TO_DO: &str = "nothing to do: all 6 migrations are applied";
 
 #[test]
 fn quickstart_tells_of_every_boot_and_ends_well() {
-    let output = Command::new(example("quickstart")).output().expect("it starts");
-    let told = text(&output);
-    assert!(output.status.success(), "{told}");
-    let mut rest = told.as_str();
     let applied = ORDER.map(|id| format!("applied  {id}"));
     let boots =
         ["6 migrations applied (", "agreements 10 tables", "people      9 tables", "treasury   12 tables"];
@@ -48,49 +44,35 @@ fn quickstart_tells_of_every_boot_and_ends_well() {
         "06_people_policies ",
         "07_agreements_policies ",
     ];
-    for line in applied.iter().map(String::as_str).chain(boots).chain(later) {
-        let at = rest.find(line).unwrap_or_else(|| panic!("`{line}` is missing, or too early, in\n{told}"));
-        rest = &rest[at + line.len()..];
-    }
+    let lines: Vec<&str> = applied.iter().map(String::as_str).chain(boots).chain(later).collect();
+    tells_in_order("quickstart", &lines);
 }
 
 #[test]
 fn habitat_goes_from_nothing_to_production_and_tells_of_it() {
-    let output = Command::new(example("habitat")).output().expect("it starts");
-    let told = text(&output);
-    assert!(output.status.success(), "{told}");
-    let mut rest = told.as_str();
-    let seed = "applied  treasury:03_treasury_seed_data";
-    let mut lines = vec![
+    let lines = [
         "== habitat_dev, development",
         "CREATE ROLE \"habitat_write\" LOGIN",
         "7 migrations applied",
         "and again: 0 steps",
-    ];
-    lines.extend([
         "agreements 10, people 9, treasury 12",
         "refused: Transaction entries must sum to zero",
         "governance: 0, 5, 50",
-    ]);
-    lines.extend([
         "attempts, 0 not as expected",
         "0 findings",
         "== habitat, production",
         "6 migrations applied",
         "governance: 0, 0, 0",
-    ]);
-    lines.extend([
         "attempts, 0 not as expected",
         "0 findings",
         "[x] passwords set",
         "[x] row-level security",
         "[x] migration tracker",
-    ]);
-    lines.extend(["[?] database firewall", "end with the program"]);
-    for line in lines {
-        let at = rest.find(line).unwrap_or_else(|| panic!("`{line}` is missing, or too early, in\n{told}"));
-        rest = &rest[at + line.len()..];
-    }
+        "[?] database firewall",
+        "end with the program",
+    ];
+    let told = tells_in_order("habitat", &lines);
+    let seed = "applied  treasury:03_treasury_seed_data";
     assert_eq!(told.matches(seed).count(), 1, "sample data is in development only: {told}");
     // The programs for backups are not everywhere.
     if !told.contains("no pg_dump and pg_restore of PostgreSQL") {
@@ -104,10 +86,6 @@ fn habitat_goes_from_nothing_to_production_and_tells_of_it() {
 
 #[test]
 fn phase_c_goes_up_and_down_and_up_again_and_tells_of_it() {
-    let output = Command::new(example("phase_c")).output().expect("it starts");
-    let told = text(&output);
-    assert!(output.status.success(), "{told}");
-    let mut rest = told.as_str();
     let versions = [
         "001_add_tenant_routing",
         "002_add_rbac_roles",
@@ -129,13 +107,10 @@ fn phase_c_goes_up_and_down_and_up_again_and_tells_of_it() {
     lines.extend(["3 tables, 12 columns", "as it was before: yes"].map(str::to_owned));
     lines.extend(all("applied"));
     lines.extend(["as it was the first time: yes", "findings: 0"].map(str::to_owned));
+    lines.push("rollback 006 005 004 003 002 001".to_owned());
+    let told = tells_in_order("phase_c", &lines);
     let validated = "7 of 7: api_key_usage, api_keys, audit_log";
     assert!(told.contains(validated) && told.contains("integration tables left: 0"), "{told}");
-    lines.push("rollback 006 005 004 003 002 001".to_owned());
-    for line in &lines {
-        let at = rest.find(line).unwrap_or_else(|| panic!("`{line}` is missing, or too early, in\n{told}"));
-        rest = &rest[at + line.len()..];
-    }
 }
 
 #[test]
@@ -198,16 +173,17 @@ fn the_beer_system_migrates_with_one_role_and_serves_with_the_other_by_tls() {
     tells_in_order("beersystem", &lines);
 }
 
-/// Runs an example, which has to end well and print these, one behind the other.
-fn tells_in_order(name: &str, lines: &[&str]) {
+/// Runs an example, which has to end well and print these, one behind the other; all that it has printed.
+fn tells_in_order(name: &str, lines: &[impl AsRef<str>]) -> String {
     let output = Command::new(example(name)).output().expect("it starts");
     let told = text(&output);
     assert!(output.status.success(), "{told}");
     let mut rest = told.as_str();
-    for line in lines {
+    for line in lines.iter().map(AsRef::as_ref) {
         let at = rest.find(line).unwrap_or_else(|| panic!("`{line}` is missing, or too early, in\n{told}"));
         rest = &rest[at + line.len()..];
     }
+    told
 }
 
 #[test]

@@ -3,9 +3,9 @@
 mod support;
 
 use habitat_migrate::testing::Server;
-use habitat_migrate::{Catalog, Error, ErrorKind, Migrator, Refusal, Report};
-use postgres::{Client, NoTls};
-use support::{catalog, database, unchecked, value};
+use habitat_migrate::{Catalog, Error, ErrorKind, Migrator, Refusal};
+use postgres::NoTls;
+use support::{catalog, database, unchecked, value, with_each_client};
 
 /// Migrates an own database with each client; both must fail alike.
 fn fail(catalog: &Catalog) -> Error {
@@ -103,35 +103,12 @@ fn a_failure_is_in_the_log() {
     assert_eq!(value::<String>(&mut client, log), "apply 01_good; failure 02_x division by zero (22012)");
 }
 
-/// Both clients, each on a database of its own, prepared by `setup`; then what `check` sees there.
-fn with_each_client(setup: &str, catalog: &Catalog, check: impl Fn(&mut Client, Result<Report, Error>)) {
-    for blocking in [true, false] {
-        let database = database();
-        let mut admin = database.connect().unwrap();
-        let migrator = Migrator::new(catalog.clone());
-        let outcome = if blocking {
-            let mut client = database.connect().unwrap();
-            client.batch_execute(setup).unwrap();
-            migrator.migrate(&mut client)
-        } else {
-            tokio::runtime::Runtime::new().unwrap().block_on(async {
-                let (mut client, connection) = tokio_postgres::connect(&database.url(), NoTls).await.unwrap();
-                tokio::spawn(connection);
-                client.batch_execute(setup).await.unwrap();
-                migrator.migrate(&mut client).await
-            })
-        };
-        check(&mut admin, outcome);
-        assert_eq!(support::leftovers(&mut admin), (0, 0), "blocking: {blocking}");
-    }
-}
-
 #[test]
 fn r19_what_is_text_to_the_catalog_is_text_to_the_server() {
     // Where a backslash escapes a quote, this string would end early, and a COMMIT would follow.
     let script = "CREATE TABLE t (id int);\nSELECT '\\''; COMMIT; -- ';\nSELECT 1;";
     let catalog = catalog("app", [("01_t.sql", script), ("02_u.sql", "CREATE TABLE u (id int)")]);
-    with_each_client("SET standard_conforming_strings = off", &catalog, |_, outcome| {
+    with_each_client("SET standard_conforming_strings = off", &Migrator::new(catalog), |_, outcome| {
         assert_eq!(outcome.unwrap_or_else(|error| panic!("{error:?}")).applied().len(), 2);
     });
 }
@@ -143,14 +120,14 @@ fn r19_a_script_that_ends_its_transaction_unseen_is_found_out_and_never_run_twic
         ("02_sly", "INSERT INTO t VALUES (1); COMMIT;"),
         ("03_z", "SELECT 3"),
     ];
-    let catalog = unchecked(&scripts);
-    with_each_client("", &catalog, |client, outcome| {
+    let migrator = Migrator::new(unchecked(&scripts));
+    with_each_client("", &migrator, |client, outcome| {
         let error = outcome.unwrap_err();
         assert_eq!(error.migration().unwrap().to_string(), "app:02_sly");
         let text = format!("{error:?}");
         assert!(text.contains("the script ended its own transaction, so a part of it may be kept"), "{text}");
         assert_eq!(value::<i64>(client, "SELECT count(*) FROM t"), 1, "it ran once");
-        let again = Migrator::new(catalog.clone()).migrate(client).unwrap_err();
+        let again = migrator.migrate(client).unwrap_err();
         let refusals: Vec<_> = again.refusals().expect("refusals").iter().cloned().collect();
         assert!(matches!(refusals.as_slice(), [Refusal::Interrupted { .. }]), "{refusals:?}");
     });
@@ -162,7 +139,7 @@ fn r19_a_failure_behind_a_commit_unseen_is_not_said_to_have_left_nothing() {
         ("01_t", "CREATE TABLE t (id int)"),
         ("02_sly", "INSERT INTO t VALUES (1); COMMIT; SELECT 1 / (SELECT 0)"),
     ];
-    with_each_client("", &unchecked(&scripts), |client, outcome| {
+    with_each_client("", &Migrator::new(unchecked(&scripts)), |client, outcome| {
         let error = outcome.unwrap_err();
         assert!(!error.to_string().contains("nothing of it was kept"), "{error:?}");
         assert_eq!(error.server_error().unwrap().code, "22012");
@@ -237,7 +214,7 @@ fn a_script_cannot_remove_its_own_record() {
         ("01_t", "CREATE TABLE t (id int)"),
         ("02_sly", "DELETE FROM schema_migrations WHERE version = '02_sly'"),
     ];
-    with_each_client("", &unchecked(&scripts), |client, outcome| {
+    with_each_client("", &Migrator::new(unchecked(&scripts)), |client, outcome| {
         assert_eq!(outcome.unwrap_or_else(|error| panic!("{error:?}")).applied().len(), 2);
         assert_eq!(value::<i64>(client, "SELECT count(*) FROM schema_migrations"), 2);
     });

@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use habitat_migrate::policy::Rollback;
-use habitat_migrate::{Catalog, Error, ErrorKind, Event, Migrator, Report};
-use postgres::{Client, NoTls};
-use support::{catalog, complaints, database, leftovers, own_server, value};
+use habitat_migrate::{Catalog, ErrorKind, Event, Migrator};
+use postgres::Client;
+use support::{catalog, complaints, database, leftovers, own_server, value, with_each_client};
 
 const NONE: &str = "-- habitat: transaction none\n";
 
@@ -19,26 +19,6 @@ fn none(text: &str) -> String {
 
 fn with_scripts(scripts: &[(&str, &str)]) -> Migrator {
     Migrator::new(catalog("app", scripts.iter().copied()))
-}
-
-/// What both clients make of the same catalog, each on a database of its own.
-fn with_each_client(catalog: &Catalog, check: impl Fn(&mut Client, &Migrator, Result<Report, Error>)) {
-    for blocking in [true, false] {
-        let database = database();
-        let mut admin = database.connect().unwrap();
-        let migrator = Migrator::new(catalog.clone());
-        let outcome = if blocking {
-            migrator.migrate(&mut database.connect().unwrap())
-        } else {
-            tokio::runtime::Runtime::new().unwrap().block_on(async {
-                let (mut client, connection) = tokio_postgres::connect(&database.url(), NoTls).await.unwrap();
-                tokio::spawn(connection);
-                migrator.migrate(&mut client).await
-            })
-        };
-        check(&mut admin, &migrator, outcome);
-        assert_eq!(leftovers(&mut admin), (0, 0), "blocking: {blocking}");
-    }
 }
 
 fn state(client: &mut Client, version: &str) -> String {
@@ -62,7 +42,8 @@ fn r17_each_statement_is_sent_alone() {
          BEGIN; INSERT INTO items VALUES (3, ''); INSERT INTO items VALUES (4, ''); COMMIT;
          VACUUM (ANALYZE) items; -- the end",
     );
-    with_each_client(&catalog("app", [("01_many.sql", script)]), |admin, migrator, outcome| {
+    let migrator = Migrator::new(catalog("app", [("01_many.sql", script)]));
+    with_each_client("", &migrator, |admin, outcome| {
         let report = outcome.unwrap_or_else(|error| panic!("{error:?}"));
         assert_eq!(report.applied().len(), 1);
         assert_eq!(value::<i64>(admin, "SELECT count(*) FROM items"), 4);
@@ -114,7 +95,8 @@ fn r26_a_run_goes_on_at_the_statement_that_failed() {
     let broken = none(
         "CREATE TABLE one (id int);\nCREATE TABLE two (id int);\n  SELECT nothing;\nVACUUM one;\nVACUUM two;",
     );
-    with_each_client(&catalog("app", [("01_many.sql", broken.clone())]), |admin, migrator, outcome| {
+    let migrator = Migrator::new(catalog("app", [("01_many.sql", broken.clone())]));
+    with_each_client("", &migrator, |admin, outcome| {
         let error = outcome.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Migration);
         assert_eq!(error.location(), Some(("app/01_many.sql", 4, 10)), "{error:?}");
@@ -194,7 +176,7 @@ fn r28_a_statement_that_is_done_and_has_changed_is_refused() {
 #[test]
 fn r05_no_statement_is_sent_without_the_lock() {
     let script = none("SELECT pg_advisory_unlock_all();\nCREATE TABLE two (id int);");
-    with_each_client(&catalog("app", [("01_x.sql", script)]), |admin, _, outcome| {
+    with_each_client("", &Migrator::new(catalog("app", [("01_x.sql", script)])), |admin, outcome| {
         let error = outcome.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::LockLost, "{error:?}");
         assert!(value::<bool>(admin, "SELECT to_regclass('two') IS NULL"));
@@ -241,7 +223,8 @@ fn r07_a_lock_that_could_not_be_given_back_is_told() {
     let wrapped = "CREATE TABLE one (id int); SELECT pg_advisory_unlock_all();".to_owned();
     let last = none("SELECT 1;\nSELECT pg_advisory_unlock_all();");
     for script in [wrapped, last] {
-        with_each_client(&catalog("app", [("01_x.sql", script)]), |admin, migrator, outcome| {
+        let migrator = Migrator::new(catalog("app", [("01_x.sql", script)]));
+        with_each_client("", &migrator, |admin, outcome| {
             let error = outcome.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::LockLost, "{error:?}");
             assert_eq!(error.report().applied().len(), 1, "it is applied, and recorded");
@@ -316,7 +299,8 @@ fn a_verification_that_fails_is_made_again_by_the_next_run() {
     let script = none("CREATE TABLE one (id int);\nVACUUM one;");
     let scripts =
         [("01_x.sql", &*script), ("01_x.verify.sql", "SELECT true;\nSELECT count(*) = 1 FROM one;")];
-    with_each_client(&catalog("app", scripts), |admin, migrator, outcome| {
+    let migrator = Migrator::new(catalog("app", scripts));
+    with_each_client("", &migrator, |admin, outcome| {
         let error = outcome.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Verification, "{error:?}");
         assert_eq!(error.location(), Some(("app/01_x.verify.sql", 2, 1)));
@@ -405,7 +389,7 @@ fn a_transaction_that_a_script_does_not_end_is_refused() {
 fn a_transaction_of_the_script_is_done_wholly_or_not_at_all() {
     let script =
         none("CREATE TABLE one (id int);\nBEGIN;\nINSERT INTO one VALUES (1);\nSELECT 1 / 0;\nCOMMIT;");
-    with_each_client(&catalog("app", [("01_x.sql", script.clone())]), |admin, _, outcome| {
+    with_each_client("", &Migrator::new(catalog("app", [("01_x.sql", script.clone())])), |admin, outcome| {
         let error = outcome.unwrap_err();
         assert_eq!(error.location(), Some(("app/01_x.sql", 5, 1)), "{error:?}");
         assert_eq!(value::<i64>(admin, "SELECT count(*) FROM one"), 0);

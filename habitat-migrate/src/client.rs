@@ -343,13 +343,7 @@ impl Failure {
 
 /// The texts of an error and of what caused it; tokio-postgres puts what matters into the source.
 #[cfg(feature = "tokio-postgres")]
-fn words(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        source = error.source();
-    }
-    text
+pub(crate) fn words(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |error| error.source());
+    causes.fold(error.to_string(), |words, cause| format!("{words}: {cause}"))
 }

@@ -16,6 +16,7 @@ use crate::client::Client;
 use crate::error::Result;
 use crate::migrator::Migrator;
 use crate::provision::Rules;
+use crate::status::Status;
 pub(crate) use facts::ask;
 
 /// What a database is examined for.
@@ -238,6 +239,7 @@ pub(crate) struct Seen {
     pub(crate) database: String,
     pub(crate) server: String,
     pub(crate) at: DateTime<Utc>,
+    pub(crate) status: Result<Status>,
     pub(crate) diagnosis: Diagnosis,
 }
 
@@ -246,5 +248,5 @@ pub(crate) async fn look<C: Client>(client: &mut C, examination: &Examination) -
     let facts = facts::gather(client, examination).await?;
     let diagnosis = judge::judge(examination, &facts);
     let server = format!("PostgreSQL {}", facts.version);
-    Ok(Seen { database: facts.database, server, at: facts.now, diagnosis })
+    Ok(Seen { database: facts.database, server, at: facts.now, status: facts.status, diagnosis })
 }

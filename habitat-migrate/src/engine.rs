@@ -8,11 +8,11 @@ use crate::client::{Client, Reply};
 use crate::error::{Cause, Error, Result};
 use crate::event::Event;
 use crate::history::History;
-use crate::lock::{BEGIN, Lock};
+use crate::lock::Lock;
 use crate::plan::{Plan, Wish, stand};
 use crate::policy::{NewerDatabase, Patience, Retry};
 use crate::report::{Applied, Report};
-use crate::tracker::{FORMAT, Presence, Probe, Probed, Standing, Tracker};
+use crate::tracker::{Presence, Probe, Probed, Standing, Tracker};
 
 mod amend;
 mod apply;
@@ -26,6 +26,7 @@ mod journal;
 mod message;
 mod needs;
 mod offline;
+mod prelude;
 mod retry;
 mod rollback;
 mod script;
@@ -173,10 +174,7 @@ impl<'a, C: Client> Run<'a, C> {
     /// Asks whether anything is to be done, in one round trip.
     async fn probe(&mut self) -> Result<(Probe, Standing), Cause> {
         let (catalog, said) = (self.goal.catalog, self.goal.wish.environment);
-        let reply = match self.session.ask(&self.goal.tracker.probe(catalog, said)).await {
-            Ok(reply) => reply,
-            Err(failure) => return Err(self.tracker_failure(READ, failure).await),
-        };
+        let reply = self.ask(READ, &self.goal.tracker.probe(catalog, said)).await?;
         match self.goal.tracker.probed(catalog, said, &reply) {
             Some(probed) if probed.in_transaction => Err(Cause::InTransaction),
             Some(Probed { probe, standing, .. }) => Ok((probe, standing)),
@@ -200,18 +198,12 @@ impl<'a, C: Client> Run<'a, C> {
     }
 
     async fn history(&mut self) -> Result<History, Cause> {
-        match self.session.ask(&self.goal.tracker.history()).await {
-            Ok(reply) => Ok(Tracker::read(&reply)),
-            Err(failure) => Err(self.tracker_failure(READ, failure).await),
-        }
+        self.ask(READ, &self.goal.tracker.history()).await.map(|reply| Tracker::read(&reply))
     }
 
     /// What a database is for that has no migration yet.
     async fn purpose(&mut self) -> Result<History, Cause> {
-        match self.session.ask(&self.goal.tracker.purpose()).await {
-            Ok(reply) => Ok(Tracker::read(&reply)),
-            Err(failure) => Err(self.tracker_failure(READ, failure).await),
-        }
+        self.ask(READ, &self.goal.tracker.purpose()).await.map(|reply| Tracker::read(&reply))
     }
 
     /// Plans, and takes note of what is there already.
@@ -300,47 +292,6 @@ impl<'a, C: Client> Run<'a, C> {
             rest = later;
         }
         Ok(Outcome::Done)
-    }
-
-    /// The statements that make the tracker what it has to be; none where it is.
-    fn prelude(&self, presence: Presence, history: &History) -> String {
-        let tracker = &self.goal.tracker;
-        let mut sql = String::new();
-        if !presence.table {
-            if !presence.schema {
-                sql.push_str(&tracker.create_schema());
-            }
-            sql.push_str(&tracker.create());
-        } else if presence.format < FORMAT {
-            sql.push_str(&tracker.upgrade(presence.format));
-        }
-        if let Some(environment) = self.environment(history) {
-            sql.push_str(&tracker.record_environment(environment, presence.environments));
-        }
-        if sql.is_empty() { sql } else { format!("{BEGIN}{sql}{LATER}COMMIT;\n") }
-    }
-
-    /// What fails before anything is run, where this login may not record what it runs.
-    fn touch(&self, presence: Presence) -> String {
-        if presence.table { self.goal.tracker.touch() } else { String::new() }
-    }
-
-    /// Runs a prelude that no migration follows, and gives the lock back.
-    async fn prepare(&mut self, prelude: &str, doing: &'static str) -> Result<Outcome, Cause> {
-        if prelude.is_empty() {
-            self.clear().await;
-            return Ok(Outcome::Done);
-        }
-        let sql = format!("{}{prelude}{}", self.lock.to_session(), self.lock.release());
-        match self.session.finish(&sql).await {
-            Ok(_) => Ok(Outcome::Done),
-            Err(failure) => Err(self.tracker_failure(doing, failure).await),
-        }
-    }
-
-    /// The environment that is to be recorded, because the caller says it and the database does not.
-    fn environment(&self, history: &History) -> Option<&'a str> {
-        self.goal.wish.environment.filter(|_| history.environment().is_none())
     }
 
     /// Takes note that a step is committed.

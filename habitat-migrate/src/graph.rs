@@ -228,7 +228,7 @@ impl Mark {
     fn of(stage: &Stage) -> Self {
         match stage {
             Stage::Applied => Self::Applied,
-            Stage::Pending | Stage::StandsIn | Stage::RunsAgain { .. } => Self::Pending,
+            stage if stage.is_pending() => Self::Pending,
             Stage::Replaced | Stage::Elsewhere | Stage::Foreign | Stage::Newer(_) => Self::Aside(word(stage)),
             _ => Self::Trouble(word(stage)),
         }

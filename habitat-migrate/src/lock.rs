@@ -23,14 +23,18 @@ pub(crate) struct Lock {
 
 impl Lock {
     pub(crate) fn of(tracker: &Tracker) -> Self {
-        let hash = Sha256::digest(format!("habitat-migrate {}", tracker.table()));
+        Self::named(tracker.table())
+    }
+
+    /// The lock of something else; a tracker's name is quoted, this one is not.
+    pub(crate) fn named(name: &str) -> Self {
+        let hash = Sha256::digest(format!("habitat-migrate {name}"));
         let mut key = [0; 8];
         key.copy_from_slice(&hash[..8]);
         Self { key: i64::from_be_bytes(key) }
     }
 
     /// Begins a transaction that holds the lock, if nobody else does; `more` is what else to select.
-    ///
     pub(crate) fn attempt(self, more: &str) -> String {
         format!(
             "{BEGIN}SELECT 'lock' AS \"habitat-migrate\", pg_catalog.pg_try_advisory_xact_lock({}), {more};\n",
@@ -154,9 +158,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn r11_the_key_of_a_tracker_never_changes() {
+    fn r11_a_key_never_changes() {
         assert_eq!(Lock::of(&Tracker::new("public")).key, 2_081_980_201_992_077_390);
         assert_eq!(Lock::of(&Tracker::new("order")).key, -630_383_464_364_462_706);
+        assert_eq!(Lock::named("provision").key, 1_786_020_324_407_398_787);
         assert_ne!(Lock::of(&Tracker::new("public")), Lock::of(&Tracker::new("billing")));
     }
 }

@@ -65,19 +65,11 @@ impl Page {
 pub fn read<'a, C: Client>(client: &'a mut C, examination: &'a Examination) -> C::Outcome<'a, Result<Page>> {
     C::complete(Box::pin(async move {
         let migrator = examination.migrator();
-        let status = migrator.status_of(client).await?;
-        let seen = doctor::look(client, examination).await?;
-        let tables = tables::read(client).await?;
+        let doctor::Seen { database, server, at, status, diagnosis } =
+            doctor::look(client, examination).await?;
+        let status = status?;
         let graph = Graph::of(migrator.catalog()).with_status(&status);
-        Ok(Page {
-            database: seen.database,
-            server: seen.server,
-            at: seen.at,
-            status,
-            graph,
-            diagnosis: seen.diagnosis,
-            provision: None,
-            tables,
-        })
+        let tables = tables::read(client).await?;
+        Ok(Page { database, server, at, status, graph, diagnosis, provision: None, tables })
     }))
 }

@@ -140,6 +140,13 @@ impl Status {
     }
 }
 
+impl Stage {
+    /// Whether the next run applies it, from its beginning.
+    pub(crate) fn is_pending(&self) -> bool {
+        matches!(self, Self::Pending | Self::RunsAgain { .. } | Self::StandsIn)
+    }
+}
+
 impl Entry {
     /// Which migration it is.
     pub fn id(&self) -> &MigrationId {

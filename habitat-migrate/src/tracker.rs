@@ -19,12 +19,14 @@ mod offline;
 mod progress;
 mod record;
 mod rights;
+mod shape;
 
 pub(crate) use backfill::{Bound, ELSEWHERE};
 pub(crate) use format::FORMAT;
 pub(crate) use progress::{Direction, FoundIndex, IndexWork, Progress, indexes_there};
 pub(crate) use record::{ENDED, Mark};
 pub(crate) use rights::Rights;
+pub(crate) use shape::Shape;
 
 /// Where the tracker's tables are, and the statements about them.
 #[derive(Clone, Debug)]
@@ -86,23 +88,6 @@ impl Presence {
         }
     }
 }
-
-/// The columns that [`Tracker::history`] reads; a table that lacks one is somebody else's.
-pub(crate) const COLUMNS: [&str; 13] = [
-    "context",
-    "version",
-    "description",
-    "checksum",
-    "deployed_at",
-    "deployed_by",
-    "execution_time",
-    "state",
-    "breaking",
-    "run_order",
-    "ordinal",
-    "follows",
-    "digest",
-];
 
 impl Tracker {
     pub(crate) fn new(schema: &str) -> Self {
@@ -238,18 +223,6 @@ impl Tracker {
             )
         });
         history.with_scripts(scripts.collect())
-    }
-
-    /// The columns of a table of the tracker's name, to tell whose it is, and its format, if it is ours.
-    pub(crate) fn shape(&self) -> String {
-        format!(
-            "SELECT 'column' AS \"habitat-migrate\", a.attname FROM pg_catalog.pg_attribute AS a \
-             WHERE a.attrelid OPERATOR(pg_catalog.=) pg_catalog.to_regclass({}) \
-             AND a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped ORDER BY a.attnum;\n\
-             SELECT 'format' AS \"habitat-migrate\", {};\n",
-            Literal(&self.table),
-            self.format(),
-        )
     }
 
     /// What the engine wants to know once it holds the lock: see [`Presence`].

@@ -10,7 +10,7 @@ use habitat_migrate::{ErrorKind, MigrationId, Migrator, Version};
 use postgres::NoTls;
 
 use super::support::{catalog, database, wait_for};
-use super::{DAY, backups, bad, connect, examined, migrator, owned, shop};
+use super::{DAY, backups, bad, connect, examined, migrated, migrator, owned, shop};
 
 #[test]
 fn a_login_without_rights_is_told_what_to_grant() {
@@ -79,9 +79,7 @@ fn another_tools_tracker_and_a_superusers_are_told() {
 
 #[test]
 fn a_tracker_of_another_format_is_told() {
-    let (database, owner) = owned();
-    let mut client = connect(&database, &owner);
-    migrator().migrate(&mut client).expect("applied");
+    let (_database, _, mut client) = migrated();
     let comment = |client: &mut postgres::Client, format: u32| {
         let sql = "SELECT obj_description('schema_migrations'::regclass, 'pg_class')";
         let text: String = super::value(client, sql);
@@ -96,9 +94,7 @@ fn a_tracker_of_another_format_is_told() {
 
 #[test]
 fn a_lock_that_somebody_kept_is_told_with_its_session() {
-    let (database, owner) = owned();
-    let mut client = connect(&database, &owner);
-    migrator().migrate(&mut client).expect("applied");
+    let (database, owner, mut client) = migrated();
     let mut other = connect(&database, &owner);
     // The key of the tracker in `public`, which never changes.
     other
@@ -111,9 +107,7 @@ fn a_lock_that_somebody_kept_is_told_with_its_session() {
 
 #[test]
 fn what_is_changed_or_missing_is_told() {
-    let (database, owner) = owned();
-    let mut client = connect(&database, &owner);
-    migrator().migrate(&mut client).expect("applied");
+    let (_database, _, mut client) = migrated();
     client
         .batch_execute("UPDATE schema_migrations SET deployed_by = 'nobody' WHERE version = '01_items'")
         .unwrap();
@@ -141,9 +135,7 @@ fn a_migration_that_was_interrupted_is_told() {
 
 #[test]
 fn invalid_indexes_constraints_and_unsafe_things_are_told() {
-    let (database, owner) = owned();
-    let mut client = connect(&database, &owner);
-    migrator().migrate(&mut client).expect("applied");
+    let (_database, _, mut client) = migrated();
     client.batch_execute("INSERT INTO items VALUES (1, 1), (2, 1)").unwrap();
     client
         .batch_execute("CREATE UNIQUE INDEX CONCURRENTLY items_price ON items (price)")

@@ -37,6 +37,14 @@ fn owned() -> (Database, String) {
     (database, owner)
 }
 
+/// The same, with everything applied, and a connection as that role.
+fn migrated() -> (Database, String, Client) {
+    let (database, owner) = owned();
+    let mut client = connect(&database, &owner);
+    migrator().migrate(&mut client).expect("applied");
+    (database, owner, client)
+}
+
 fn connect(database: &Database, user: &str) -> Client {
     database.config().user(user).connect(NoTls).unwrap_or_else(|error| panic!("{user}: {error:?}"))
 }
@@ -68,9 +76,7 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 #[test]
 fn a_database_that_is_well_has_nothing_wrong_and_fits_a_page() {
-    let (database, owner) = owned();
-    let mut client = connect(&database, &owner);
-    migrator().migrate(&mut client).expect("applied");
+    let (database, _, mut client) = migrated();
     let folder = backups(database.name(), chrono::TimeDelta::hours(3));
     let before: String = value(&mut client, TRACES);
     let examination = Examination::new(migrator()).backups(Backups::new(folder.path()), DAY);
@@ -128,9 +134,7 @@ fn before_the_first_run_it_says_what_that_will_do() {
 
 #[test]
 fn pages_are_as_wide_as_the_terminal_and_name_a_topic_once() {
-    let (database, owner) = owned();
-    let mut client = connect(&database, &owner);
-    migrator().migrate(&mut client).expect("applied");
+    let (_database, _, mut client) = migrated();
     client
         .batch_execute("ALTER TABLE items ADD CONSTRAINT cheap CHECK (price < 9) NOT VALID")
         .expect("altered");
@@ -154,9 +158,7 @@ fn a_schema_is_dumped_the_same_each_time_and_differs_with_the_schema() {
     use habitat_migrate::provision::Connection;
     use habitat_migrate::testing::Server;
 
-    let (database, owner) = owned();
-    let mut client = connect(&database, &owner);
-    migrator().migrate(&mut client).expect("applied");
+    let (database, owner, mut client) = migrated();
     let server = Server::shared().expect("a server");
     let socket = server.socket_dir().expect("a folder").display().to_string();
     let connection = Connection::new("dump", socket, database.name(), &owner).port(server.port());

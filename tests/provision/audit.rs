@@ -43,10 +43,10 @@ force = true
 ";
 
 /// Breaks one thing on a sound server, and gives what the audit says of it.
-fn broken(server: &Server, database: &str, sql: &str) -> Vec<Finding> {
+fn broken(server: &Server, sql: &str) -> Vec<Finding> {
     let cluster = cluster(server, None);
     let provision = provision(SHOP, "test");
-    connect(server, database, None).batch_execute(sql).unwrap_or_else(|error| panic!("{sql}: {error:?}"));
+    connect(server, "shop", None).batch_execute(sql).unwrap_or_else(|error| panic!("{sql}: {error:?}"));
     let findings = provision.audit(&cluster).unwrap();
     assert!(!findings.is_empty(), "nothing was found of {sql}");
     for finding in &findings {
@@ -76,120 +76,74 @@ fn r52_each_difference_is_found_and_mended_by_what_is_suggested() {
     assert!(provision.audit(&cluster).unwrap().is_empty());
 
     use FindingKind::*;
-    let within = "shop";
     let cases = [
         (
-            within,
             "ALTER TABLE shop.items OWNER TO stranger",
             WrongOwner,
             "table shop.items belongs to stranger and not to shop_owner",
         ),
-        (within, "ALTER SCHEMA shop OWNER TO stranger", WrongOwner, "schema shop belongs to stranger"),
-        (within, "ALTER DATABASE shop OWNER TO stranger", WrongOwner, "database shop belongs to stranger"),
+        ("ALTER SCHEMA shop OWNER TO stranger", WrongOwner, "schema shop belongs to stranger"),
+        ("ALTER DATABASE shop OWNER TO stranger", WrongOwner, "database shop belongs to stranger"),
+        ("REVOKE INSERT ON shop.items FROM shop_app", MissingGrant, "shop_app lacks INSERT on shop.items"),
+        ("REVOKE USAGE ON SCHEMA shop FROM shop_app", MissingGrant, "shop_app lacks USAGE on schema shop"),
         (
-            within,
-            "REVOKE INSERT ON shop.items FROM shop_app",
-            MissingGrant,
-            "shop_app lacks INSERT on shop.items",
-        ),
-        (
-            within,
-            "REVOKE USAGE ON SCHEMA shop FROM shop_app",
-            MissingGrant,
-            "shop_app lacks USAGE on schema shop",
-        ),
-        (
-            within,
             "REVOKE CONNECT ON DATABASE shop FROM shop_app",
             MissingGrant,
             "shop_app lacks CONNECT on database shop",
         ),
         (
-            within,
             "REVOKE UPDATE (title) ON shop.items FROM shop_app",
             MissingGrant,
             "shop_app lacks UPDATE on shop.items (title)",
         ),
         (
-            within,
             "GRANT DELETE ON shop.items TO shop_app",
             SurplusGrant,
             "shop_app has DELETE on shop.items, and nobody declared it",
         ),
+        ("GRANT UPDATE (id) ON shop.items TO PUBLIC", SurplusGrant, "PUBLIC has UPDATE on shop.items (id)"),
+        ("GRANT CREATE ON SCHEMA shop TO stranger", SurplusGrant, "stranger has CREATE on schema shop"),
+        ("GRANT CREATE ON DATABASE shop TO stranger", SurplusGrant, "stranger has CREATE on database shop"),
         (
-            within,
-            "GRANT UPDATE (id) ON shop.items TO PUBLIC",
-            SurplusGrant,
-            "PUBLIC has UPDATE on shop.items (id)",
-        ),
-        (
-            within,
-            "GRANT CREATE ON SCHEMA shop TO stranger",
-            SurplusGrant,
-            "stranger has CREATE on schema shop",
-        ),
-        (
-            within,
-            "GRANT CREATE ON DATABASE shop TO stranger",
-            SurplusGrant,
-            "stranger has CREATE on database shop",
-        ),
-        (
-            within,
             "GRANT EXECUTE ON FUNCTION shop.f(int) TO PUBLIC",
             SurplusGrant,
             "PUBLIC is not to have EXECUTE on shop.f(integer)",
         ),
         (
-            within,
             "ALTER DEFAULT PRIVILEGES FOR ROLE shop_owner IN SCHEMA shop REVOKE SELECT ON TABLES FROM shop_app",
             DefaultPrivilege,
             "shop_app lacks SELECT on tables that shop_owner creates in schema shop",
         ),
         (
-            within,
             "ALTER DEFAULT PRIVILEGES FOR ROLE shop_owner GRANT EXECUTE ON FUNCTIONS TO PUBLIC",
             DefaultPrivilege,
             "PUBLIC is not to have EXECUTE on functions that shop_owner creates",
         ),
         (
-            within,
             "ALTER TABLE shop.items DISABLE ROW LEVEL SECURITY",
             RowSecurity,
             "row-level security of table shop.items is not enabled",
         ),
         (
-            within,
             "ALTER TABLE shop.items NO FORCE ROW LEVEL SECURITY",
             RowSecurity,
             "row-level security of table shop.items is not forced",
         ),
-        (within, "ALTER ROLE shop_app SUPERUSER", RoleAttribute, "role shop_app is SUPERUSER"),
-        (within, "ALTER ROLE shop_app BYPASSRLS CREATEDB", RoleAttribute, "is CREATEDB, is BYPASSRLS"),
+        ("ALTER ROLE shop_app SUPERUSER", RoleAttribute, "role shop_app is SUPERUSER"),
+        ("ALTER ROLE shop_app BYPASSRLS CREATEDB", RoleAttribute, "is CREATEDB, is BYPASSRLS"),
         (
-            within,
             "ALTER ROLE shop_app NOLOGIN CONNECTION LIMIT 7",
             RoleAttribute,
             "is NOLOGIN, has CONNECTION LIMIT 7",
         ),
-        (within, "ALTER ROLE shop_app VALID UNTIL 'infinity'", RoleAttribute, "has VALID UNTIL infinity"),
-        (within, "ALTER ROLE shop_app RESET search_path", Setting, "begin without search_path"),
-        (
-            within,
-            "ALTER ROLE shop_app SET work_mem = '8MB'",
-            Setting,
-            "work_mem = 8MB, and nobody declared it",
-        ),
-        (
-            within,
-            "GRANT pg_read_all_data TO shop_app",
-            SurplusMembership,
-            "shop_app is a member of pg_read_all_data",
-        ),
-        (within, "COMMENT ON DATABASE shop IS NULL", Environment, "not recorded as test"),
+        ("ALTER ROLE shop_app VALID UNTIL 'infinity'", RoleAttribute, "has VALID UNTIL infinity"),
+        ("ALTER ROLE shop_app RESET search_path", Setting, "begin without search_path"),
+        ("ALTER ROLE shop_app SET work_mem = '8MB'", Setting, "work_mem = 8MB, and nobody declared it"),
+        ("GRANT pg_read_all_data TO shop_app", SurplusMembership, "shop_app is a member of pg_read_all_data"),
+        ("COMMENT ON DATABASE shop IS NULL", Environment, "not recorded as test"),
     ];
-    for (database, sql, kind, words) in cases {
-        let findings = broken(&server, database, sql);
+    for (sql, kind, words) in cases {
+        let findings = broken(&server, sql);
         let told =
             findings.iter().any(|finding| finding.kind() == kind && finding.to_string().contains(words));
         assert!(told, "{sql}: {findings:#?}");

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use habitat_migrate::provision::{
@@ -10,6 +10,7 @@ use habitat_migrate::provision::{
 };
 use habitat_migrate::testing::{Database, Server};
 use postgres::Client;
+use tempfile::TempDir;
 
 use crate::support::value;
 use crate::{HARD, connection, locked};
@@ -24,6 +25,14 @@ fn app(server: &Server) -> (Database, Client) {
 fn logs_in(server: &Server, database: &Database, password: &Password) -> bool {
     let connector = connection(server, database, "app", password).connector().expect("a connector");
     connector.connect_blocking().is_ok()
+}
+
+/// Gives `app` its first password: the folder and the file that keep it, and the password.
+fn rotated(client: &mut Client) -> (TempDir, PathBuf, Password) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("app.password");
+    let password = rotate(client, "app", &file).expect("rotated");
+    (folder, file, password)
 }
 
 /// What `pg_authid` has of `app`.
@@ -128,9 +137,7 @@ fn who_may_not_read_verifiers_sets_a_password_without_breaking_the_transaction()
 fn a_rotation_changes_the_server_and_the_file_together() {
     let server = locked();
     let (database, mut client) = app(&server);
-    let folder = tempfile::tempdir().expect("a folder");
-    let file = folder.path().join("app.password");
-    let first = rotate(&mut client, "app", &file).expect("rotated");
+    let (folder, file, first) = rotated(&mut client);
     let second = rotate(&mut client, "app", &file).expect("rotated");
     assert_ne!(first.expose(), second.expose());
     assert!(logs_in(&server, &database, &second) && !logs_in(&server, &database, &first));
@@ -143,9 +150,8 @@ fn a_rotation_changes_the_server_and_the_file_together() {
 fn r47_a_rotation_that_breaks_off_leaves_the_password_in_a_file_and_the_next_one_ends_it() {
     let server = locked();
     let (database, mut client) = app(&server);
-    let folder = tempfile::tempdir().expect("a folder");
-    let (file, pending) = (folder.path().join("app.password"), folder.path().join("app.password.pending"));
-    let old = rotate(&mut client, "app", &file).expect("rotated");
+    let (folder, file, old) = rotated(&mut client);
+    let pending = folder.path().join("app.password.pending");
 
     // Behind the pending file, before the server: the server refuses.
     client.batch_execute("SET default_transaction_read_only = on").expect("read only");
@@ -168,9 +174,7 @@ fn r47_a_rotation_that_breaks_off_leaves_the_password_in_a_file_and_the_next_one
 fn r47_a_file_that_others_may_read_stops_a_rotation_before_the_server() {
     let server = locked();
     let (_database, mut client) = app(&server);
-    let folder = tempfile::tempdir().expect("a folder");
-    let file = folder.path().join("app.password");
-    rotate(&mut client, "app", &file).expect("rotated");
+    let (folder, file, _) = rotated(&mut client);
     let before = stored(&mut client);
     fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).expect("opened");
     let error = rotate(&mut client, "app", &file).expect_err("refused");
@@ -183,9 +187,7 @@ fn r47_a_file_that_others_may_read_stops_a_rotation_before_the_server() {
 fn rotations_at_once_agree_on_a_password() {
     let server = locked();
     let (database, mut client) = app(&server);
-    let folder = tempfile::tempdir().expect("a folder");
-    let file = folder.path().join("app.password");
-    rotate(&mut client, "app", &file).expect("rotated");
+    let (folder, file, _) = rotated(&mut client);
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use habitat_migrate::testing::{Database, Server};
-use habitat_migrate::{Catalog, Migrator};
+use habitat_migrate::{Catalog, Error, Migrator, Report};
 use postgres::{Client, NoTls};
 
 /// A catalog of `count` small migrations.
@@ -86,6 +86,34 @@ pub fn leftovers(client: &mut Client) -> (i64, i64) {
     let open = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
                 AND pid <> pg_backend_pid() AND state LIKE 'idle in transaction%'";
     (value(client, locks), value(client, open))
+}
+
+/// What both clients make of a migrator, each on a database of its own where it has run `setup` before. Neither may
+/// leave a lock or an open transaction.
+pub fn with_each_client(
+    setup: &str,
+    migrator: &Migrator,
+    check: impl Fn(&mut Client, Result<Report, Error>),
+) {
+    for blocking in [true, false] {
+        let database = database();
+        let mut admin = database.connect().expect("a connection");
+        let outcome = if blocking {
+            let mut client = database.connect().expect("a connection");
+            client.batch_execute(setup).expect("a sound setup");
+            migrator.migrate(&mut client)
+        } else {
+            tokio::runtime::Runtime::new().expect("a runtime").block_on(async {
+                let connected = tokio_postgres::connect(&database.url(), NoTls).await;
+                let (mut client, connection) = connected.expect("a connection");
+                tokio::spawn(connection);
+                client.batch_execute(setup).await.expect("a sound setup");
+                migrator.migrate(&mut client).await
+            })
+        };
+        check(&mut admin, outcome);
+        assert_eq!(leftovers(&mut admin), (0, 0), "blocking: {blocking}");
+    }
 }
 
 /// Another process of this test's program, which runs `body` of [`in_child`].

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use super::Checklist;
 use crate::backup::Backup;
 use crate::client::{Client, Reply};
-use crate::provision::{Cluster, Error, Finding, Result, RuleFinding, audit_rules_of};
+use crate::provision::{Cluster, Error, Finding, FindingKind, Result, RuleFinding, audit_rules_of};
 use crate::sql::Literal;
 use crate::status::Status;
 
@@ -64,11 +64,7 @@ pub(super) async fn gather<C: Client>(list: &Checklist, cluster: &Cluster<'_, C>
         let newest = backups.list(database).map(|all| all.into_iter().next());
         facts.newest_backup = Some(newest.map_err(|error| error.to_string()));
     }
-    let missing = facts.findings.iter().any(|finding| {
-        finding.kind() == crate::provision::FindingKind::MissingDatabase
-            && finding.message().contains(database)
-    });
-    if missing {
+    if is_missing(&facts.findings, database) {
         return Ok(facts);
     }
     let mut client = cluster.open(database).await?;
@@ -79,6 +75,14 @@ pub(super) async fn gather<C: Client>(list: &Checklist, cluster: &Cluster<'_, C>
     facts.rules = audit_rules_of(&mut client, &list.rules).await.map_err(|error| error.to_string());
     facts.status = list.migrator.status_of(&mut client).await.map_err(|error| error.to_string());
     Ok(facts)
+}
+
+/// Whether a declared database is not there.
+fn is_missing(findings: &[Finding], database: &str) -> bool {
+    let subject = format!("database {database}");
+    findings
+        .iter()
+        .any(|finding| finding.kind() == FindingKind::MissingDatabase && finding.subject() == subject)
 }
 
 /// What is wrong with a file of connections; none where it is there and its owner's alone.
@@ -135,3 +139,21 @@ const DATABASE: &str = "\
 SELECT 'extension' AS \"habitat-migrate\", extname FROM pg_catalog.pg_extension;
 SELECT 'materialized views' AS \"habitat-migrate\", pg_catalog.count(*) FROM pg_catalog.pg_class WHERE relkind = 'm';
 ";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_is_not_missing_because_another_of_a_longer_name_is() {
+        let findings = [Finding {
+            kind: FindingKind::MissingDatabase,
+            database: None,
+            subject: "database shop_reports".to_owned(),
+            message: "database shop_reports is not there".to_owned(),
+            suggestion: None,
+        }];
+        assert!(is_missing(&findings, "shop_reports"));
+        assert!(!is_missing(&findings, "shop"));
+    }
+}

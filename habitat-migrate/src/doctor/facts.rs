@@ -13,7 +13,7 @@ use crate::provision::{RuleFinding, audit_rules_of};
 use crate::report::Report;
 use crate::sql::Literal;
 use crate::status::Status;
-use crate::tracker::{COLUMNS, Rights, Tracker};
+use crate::tracker::{Rights, Shape, Tracker};
 
 /// Why something could not be read; one line.
 pub(super) type Seen<T> = std::result::Result<T, String>;
@@ -37,12 +37,20 @@ pub(super) struct Facts {
     /// What the database's comment says that it is for.
     pub(super) comment: Option<String>,
     pub(super) tracker: Shape,
+    pub(super) owner: Owner,
     /// What would give this login the rights of a run that writes.
     pub(super) grants: Vec<String>,
     pub(super) sessions: Sessions,
     pub(super) rules: Seen<Vec<RuleFinding>>,
-    pub(super) status: Seen<Status>,
+    pub(super) status: Result<Status>,
     pub(super) backup: Option<Seen<Option<Backup>>>,
+}
+
+impl Facts {
+    /// The environment that the tracker records.
+    pub(super) fn recorded(&self) -> Option<&str> {
+        self.status.as_ref().ok().and_then(Status::environment)
+    }
 }
 
 /// A setting as this session has it.
@@ -55,15 +63,11 @@ pub(super) struct Setting {
     pub(super) source: String,
 }
 
-/// What there is of the tracker.
+/// Who has the tracker's table.
 #[derive(Debug, Default)]
-pub(super) struct Shape {
-    pub(super) there: bool,
-    pub(super) ours: bool,
-    pub(super) format: u32,
-    pub(super) columns: Vec<String>,
-    pub(super) owner: String,
-    pub(super) owner_is_superuser: bool,
+pub(super) struct Owner {
+    pub(super) name: String,
+    pub(super) is_superuser: bool,
     /// Whether this login owns it, or is a member of who does.
     pub(super) mine: bool,
 }
@@ -72,13 +76,11 @@ pub(super) async fn gather<C: Client>(client: &mut C, examination: &Examination)
     let migrator = &examination.migrator;
     let tracker = Tracker::new(migrator.schema_name());
     let status = match migrator.status_of(client).await {
-        Ok(status) => Ok(status),
         Err(error) if is_final(error.kind()) => return Err(error),
-        Err(error) => Err(error.to_string()),
+        status => status,
     };
     let reply = ask(client, &format!("{}{}", about_server(), about_tracker(&tracker))).await?;
-    let shape = ask(client, &tracker.shape()).await.map(|reply| shape(&reply)).unwrap_or_default();
-    let tracker_shape = with_owner(shape, reply.first("owner"));
+    let shape = ask(client, &tracker.shape()).await.map(|reply| Shape::read(&reply)).unwrap_or_default();
     let rights = ask(client, &tracker.rights()).await?;
     let rights = rights.first("rights").map(Rights::read);
     let pending = sessions::pending(migrator.catalog(), status.as_ref().ok());
@@ -112,7 +114,8 @@ pub(super) async fn gather<C: Client>(client: &mut C, examination: &Examination)
         read_only: server.text(11) == "on",
         settings: reply.rows("setting").map(setting).collect(),
         comment: reply.first("comment").map(|row| row.text(1).trim().to_owned()),
-        tracker: tracker_shape,
+        tracker: shape,
+        owner: reply.first("owner").map(owner).unwrap_or_default(),
         grants: rights.map(|rights| rights.grants(&tracker, true, false)).unwrap_or_default(),
         sessions,
         rules,
@@ -151,20 +154,8 @@ fn setting(row: &Row) -> Setting {
     Setting { name: text(1), value: text(2), shown: text(3), source: text(4) }
 }
 
-fn shape(reply: &Reply) -> Shape {
-    let columns: Vec<String> = reply.rows("column").map(|row| row.text(1).to_owned()).collect();
-    let ours = COLUMNS.iter().all(|ours| columns.iter().any(|theirs| theirs == ours));
-    let format = reply.first("format").and_then(|row| row.number(1)).unwrap_or_default();
-    Shape { there: !columns.is_empty(), ours, format, columns, ..Shape::default() }
-}
-
-fn with_owner(mut shape: Shape, owner: Option<&Row>) -> Shape {
-    if let Some(row) = owner {
-        shape.owner = row.text(1).to_owned();
-        shape.owner_is_superuser = row.is_true(2);
-        shape.mine = row.is_true(3);
-    }
-    shape
+fn owner(row: &Row) -> Owner {
+    Owner { name: row.text(1).to_owned(), is_superuser: row.is_true(2), mine: row.is_true(3) }
 }
 
 /// A span of time in words.

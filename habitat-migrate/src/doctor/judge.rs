@@ -128,36 +128,35 @@ fn rights(facts: &Facts) -> Vec<Line> {
 
 /// What the database says that it is; both have to agree, so either counts.
 fn is_production(facts: &Facts) -> bool {
-    let recorded = facts.status.as_ref().ok().and_then(|status| status.environment());
-    recorded == Some("production") || facts.comment.as_deref() == Some("production")
+    facts.recorded() == Some("production") || facts.comment.as_deref() == Some("production")
 }
 
 fn tracker(facts: &Facts) -> Line {
-    let shape = &facts.tracker;
+    let (shape, owner) = (&facts.tracker, &facts.owner);
     let line = |level, text: String| Line::new(Topic::Tracker, level, text);
-    if !shape.there {
+    if !shape.is_there() {
         return line(Level::Note, "there is none yet: the first run creates it".to_owned());
     }
     if shape.format > FORMAT {
         let text = format!("its format {} is newer than {FORMAT}, which this program writes", shape.format);
         return line(Level::Problem, text).next("build the program with a newer habitat-migrate");
     }
-    if !shape.ours {
+    if !shape.is_ours() {
         let text = format!("schema_migrations has another tool's columns: {}", shape.columns.join(", "));
         return line(Level::Problem, text)
             .next("adopt that tool's history, or give the migrator a schema of its own: `Migrator::schema`");
     }
-    let owner = format!("format {}, owned by {}", shape.format, shape.owner);
-    if shape.owner_is_superuser && !facts.superuser {
-        let text = format!("{owner}, a superuser: nobody else can bring it up to date");
+    let told = format!("format {}, owned by {}", shape.format, owner.name);
+    if owner.is_superuser && !facts.superuser {
+        let text = format!("{told}, a superuser: nobody else can bring it up to date");
         return line(Level::Warning, text)
             .next("as that superuser, run ALTER TABLE … OWNER TO the role that owns the schema, for each of its tables");
     }
-    match (shape.format < FORMAT, shape.mine) {
-        (true, true) => line(Level::Note, format!("{owner}; the next run that writes brings it to {FORMAT}")),
-        (true, false) => line(Level::Warning, format!("{owner}; only its owner can bring it to {FORMAT}"))
-            .next(format!("migrate once as {}", shape.owner)),
-        _ => line(Level::Good, owner),
+    match (shape.format < FORMAT, owner.mine) {
+        (true, true) => line(Level::Note, format!("{told}; the next run that writes brings it to {FORMAT}")),
+        (true, false) => line(Level::Warning, format!("{told}; only its owner can bring it to {FORMAT}"))
+            .next(format!("migrate once as {}", owner.name)),
+        _ => line(Level::Good, told),
     }
 }
 
@@ -190,12 +189,12 @@ fn migrations(facts: &Facts) -> Vec<Line> {
     let status = match &facts.status {
         Ok(status) => status,
         // Whose it is is told there.
-        Err(_) if facts.tracker.there && !facts.tracker.ours => {
+        Err(_) if facts.tracker.is_there() && !facts.tracker.is_ours() => {
             return vec![line(Level::Unseen, "the tracker is another tool's".to_owned())];
         }
         Err(why) => {
             return vec![
-                line(Level::Problem, why.clone()).next("mend that first; `status` tells more about it"),
+                line(Level::Problem, why.to_string()).next("mend that first; `status` tells more about it"),
             ];
         }
     };
@@ -223,7 +222,7 @@ fn migrations(facts: &Facts) -> Vec<Line> {
     let count =
         |wanted: &dyn Fn(&Stage) -> bool| status.entries().iter().filter(|e| wanted(e.stage())).count();
     let applied = count(&|stage| *stage == Stage::Applied);
-    let pending = count(&|stage| matches!(stage, Stage::Pending | Stage::RunsAgain { .. } | Stage::StandsIn));
+    let pending = count(&Stage::is_pending);
     let level = if pending > 0 { Level::Note } else { Level::Good };
     lines.push(line(level, format!("{applied} applied, {pending} pending")));
     lines
@@ -307,9 +306,8 @@ fn spaced(literal: &Literal<'_>) -> String {
 
 fn environment(examination: &Examination, facts: &Facts) -> Line {
     let line = |level, text: String| Line::new(Topic::Environment, level, text);
-    let recorded = facts.status.as_ref().ok().and_then(|status| status.environment());
     let (comment, said) = (facts.comment.as_deref(), examination.migrator.environment_name());
-    match (recorded, comment, said) {
+    match (facts.recorded(), comment, said) {
         (Some(recorded), Some(comment), _) if recorded != comment => {
             line(Level::Problem, format!("the tracker says {recorded}, and the database's comment {comment}"))
                 .next("find out which it is, and correct the other")

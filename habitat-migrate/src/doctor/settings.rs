@@ -64,8 +64,7 @@ fn bite(examination: &Examination, facts: &Facts, setting: &Setting) -> Option<L
         _ => return None,
     };
     // A test's server is lost on purpose.
-    let recorded = facts.status.as_ref().ok().and_then(|status| status.environment());
-    let is_disposable = matches!(recorded, Some("test" | "development"));
+    let is_disposable = matches!(facts.recorded(), Some("test" | "development"));
     let level = if is_disposable { level.min(Level::Note) } else { level };
     let text = format!("{name} is {} (from {}): {harm}", setting.shown, source(&setting.source));
     Some(Line::new(Topic::Settings, level, text).next(next))

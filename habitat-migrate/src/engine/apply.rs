@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use habitat_migrate_catalog::{MigrationId, statements};
+use habitat_migrate_catalog::{MigrationId, is_definition, statements};
 
-use super::job::Job;
+use super::job::{Ended, Job};
 use super::message::{Message, Text};
 use super::settings::Settings;
 use super::{LATER, Outcome, Run, is_held, names, verify};
@@ -69,7 +69,8 @@ impl<'r, 'a, C: Client> Batch<'r, 'a, C> {
                 || next.is_some_and(|next| next.script().len() > LARGE || next.is_alone());
             let sends = last || alone || waiting >= self.size || self.message.len() >= LARGE;
             // A script that only defines objects leaves nothing behind; an event trigger's leavings go with the message's end.
-            if sends || !job.leaves_nothing(&script) {
+            let is_definition = is_definition(&script);
+            if sends || !(is_definition && job.leaves_nothing()) {
                 // What the script deferred is checked now, while the transaction is there to be rolled back and
                 // its session to give the lock back.
                 self.message.push(n, Text::Migration, "SET CONSTRAINTS ALL IMMEDIATE;\n");
@@ -81,7 +82,8 @@ impl<'r, 'a, C: Client> Batch<'r, 'a, C> {
                     return Ok(outcome);
                 }
             }
-            self.end(n, job, sends || next.is_some_and(|next| next.verify().is_some()));
+            let ended = if is_definition { Ended::Cannot } else { Ended::May };
+            self.end(n, job, ended, sends || next.is_some_and(|next| next.verify().is_some()));
             if sends {
                 let then = if last && !more { Then::Stop } else { Then::HoldOn };
                 if let Some(outcome) = self.send(then).await? {
@@ -109,8 +111,8 @@ impl<'r, 'a, C: Client> Batch<'r, 'a, C> {
     }
 
     /// Records the step, and commits it; `settles` where its message's reply will tell of it.
-    fn end(&mut self, n: usize, job: &Job<'_>, settles: bool) {
-        self.message.push(n, Text::Engine, &job.record(&self.run.goal.tracker));
+    fn end(&mut self, n: usize, job: &Job<'_>, ended: Ended, settles: bool) {
+        self.message.push(n, Text::Engine, &job.record(&self.run.goal.tracker, ended));
         match settles {
             true => {
                 // The first message may have done something else before its first step, which the log knows.

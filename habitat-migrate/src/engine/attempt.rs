@@ -25,10 +25,7 @@ impl<C: Client> Run<'_, C> {
             sql.push_str(&goal.tracker.history());
         }
         sql.push_str(STANDARD_STRINGS);
-        let reply = match self.session.run(&sql).await {
-            Ok(reply) => reply,
-            Err(failure) => return Err(self.tracker_failure("take the lock", failure).await),
-        };
+        let reply = self.run("take the lock", &sql).await?;
         let row = reply.first("lock").filter(|row| row.is_true(1));
         let Some(row) = row else { return Ok(Attempt::Busy) };
         let settings = Settings::read(row, &reply);

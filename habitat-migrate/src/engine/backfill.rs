@@ -7,9 +7,8 @@ use std::time::{Duration, Instant};
 
 use habitat_migrate_catalog::{Backfill, Migration, MigrationId, normalise};
 
-use super::job::Job;
+use super::job::{Ended, Job};
 use super::message::{Message, Text};
-use super::retry::Retries;
 use super::script::Script;
 use super::settings::{Limits, Settings};
 use super::{LATER, Outcome, Run, WRITE, is_held, millis, verify};
@@ -269,7 +268,7 @@ impl<'r, 'a, C: Client> Filling<'r, 'a, C> {
         self.pace.adapt(bound.rows, progress.took);
         let bounds = self.walk.read_bounds(&reply);
         self.found(bounds, &sizes, Ahead::Unknown);
-        self.run.retries = Retries::new(self.run.goal.retry);
+        self.run.retries.begin_anew();
         self.tell(progress.rows, progress.batches);
         match progress.state {
             BackfillState::Running => self.rest(progress.took).await,
@@ -324,7 +323,7 @@ impl<'r, 'a, C: Client> Filling<'r, 'a, C> {
             self.check(&reply, &script).await?;
             message.clear();
         }
-        message.push(0, Text::Engine, &job.record(tracker));
+        message.push(0, Text::Engine, &job.record(tracker, Ended::May));
         message.push(0, Text::Engine, &tracker.settle(&tracker.since_backfill(self.id())));
         message.push(0, Text::Engine, "COMMIT;\n");
         let end = if more { self.run.lock.to_transaction() } else { self.run.lock.release() };

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::job::Job;
+use super::job::{Ended, Job};
 use super::message::{Message, Text};
 use super::settings::Settings;
 use super::{Outcome, Run, WRITE, verify};
@@ -62,7 +62,7 @@ impl<'a, C: Client> Run<'a, C> {
         }
         // This transaction is as old as the function's run.
         let settle = goal.tracker.settle("pg_catalog.transaction_timestamp()");
-        message.push(0, Text::Engine, &format!("{}{settle}", job.record(&goal.tracker)));
+        message.push(0, Text::Engine, &format!("{}{settle}", job.record(&goal.tracker, Ended::May)));
         // Each by itself, so that any client can tell which one fails.
         let texts: Vec<_> = message.texts().collect();
         let after: Vec<&str> = texts.iter().map(|(_, sql)| *sql).collect();

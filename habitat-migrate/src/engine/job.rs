@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use habitat_migrate_catalog::{MigrationId, Opaque, Placeholders, Settings, TransactionMode, is_definition};
+use habitat_migrate_catalog::{MigrationId, Opaque, Placeholders, Settings, TransactionMode};
 
 use super::script::{Filling, Script};
 use crate::history::{Record, State};
@@ -30,6 +30,14 @@ pub(super) enum Worker {
     Code,
     /// Many messages, each with one batch of rows.
     Backfill,
+}
+
+/// Whether a script may have ended the transaction that it ran in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ended {
+    May,
+    /// It only defines objects.
+    Cannot,
 }
 
 impl<'a> Job<'a> {
@@ -121,13 +129,10 @@ impl<'a> Job<'a> {
         }
     }
 
-    /// Whether nothing that its script says can outlast it in the session, and nothing follows that would notice its own settings.
-    pub(super) fn leaves_nothing(&self, script: &str) -> bool {
+    /// Whether nothing of it but its script can outlast it in the session, and nothing follows that would notice its own settings.
+    pub(super) fn leaves_nothing(&self) -> bool {
         let settings = self.settings();
-        settings.role.is_none()
-            && settings.statement_timeout.is_none()
-            && self.verify().is_none()
-            && is_definition(script)
+        settings.role.is_none() && settings.statement_timeout.is_none() && self.verify().is_none()
     }
 
     /// What must hold before it commits.
@@ -146,10 +151,14 @@ impl<'a> Job<'a> {
         }
     }
 
-    /// The statement that records that it is done; it fails if its transaction is not the one that it began in.
-    pub(super) fn record(&self, tracker: &Tracker) -> String {
+    /// The statement that records that it is done; it fails if its transaction is not the one that it began in, where its script
+    /// may have ended that.
+    pub(super) fn record(&self, tracker: &Tracker, script: Ended) -> String {
         match self {
-            Self::Apply(step, _) => tracker.record(step, self.down().as_deref(), Mark::Applied),
+            Self::Apply(step, _) => {
+                let mark = if script == Ended::Cannot { Mark::Defined } else { Mark::Applied };
+                tracker.record(step, self.down().as_deref(), mark)
+            }
             Self::Undo(undo) => {
                 let along = undo.along.iter().map(|id| tracker.forget(id, "rollback", None));
                 tracker.forget(&undo.id, "rollback", None) + &along.collect::<String>()

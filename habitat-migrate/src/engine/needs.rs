@@ -19,10 +19,7 @@ impl<C: Client> Run<'_, C> {
         if needs.is_empty() {
             return Ok(());
         }
-        let reply = match self.session.run(EXTENSIONS).await {
-            Ok(reply) => reply,
-            Err(failure) => return Err(self.tracker_failure("list its extensions", failure).await),
-        };
+        let reply = self.run("list its extensions", EXTENSIONS).await?;
         let extensions: HashSet<&str> = reply.rows("extension").map(|row| row.text(1)).collect();
         let lacking = needs.into_iter().filter(|(_, need)| match need {
             Need::Postgres(oldest) => version / 10_000 < *oldest,
@@ -40,7 +37,8 @@ impl<C: Client> Run<'_, C> {
     }
 }
 
-fn words(need: &Need) -> String {
+/// A need as a person says it.
+pub(super) fn words(need: &Need) -> String {
     match need {
         Need::Postgres(oldest) => format!("PostgreSQL {oldest} or newer"),
         Need::Extension(name) => format!("the extension {name}"),

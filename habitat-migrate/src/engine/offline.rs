@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 use habitat_migrate_catalog::{Migration, Need, Settings as ScriptSettings, colons, statements};
 
 use super::apply::SINCE;
-use super::job::{Job, Worker};
+use super::job::{Ended, Job, Worker};
 use super::settings::Settings;
-use super::{Goal, amend, verify};
+use super::{Goal, amend, needs, verify};
 use crate::error::{Cause, Error, Result};
 use crate::history::{History, Record, State};
 use crate::lock::{BEGIN, Lock};
@@ -85,7 +85,7 @@ impl Script<'_> {
             .extend(goal.catalog.migrations().iter().flat_map(Migration::requires).map(|id| id.context()));
         contexts.sort_unstable();
         contexts.dedup();
-        let needs: String = steps.iter().flat_map(|step| needs(step.migration)).collect();
+        let needs: String = steps.iter().flat_map(|step| needed(step.migration)).collect();
         let oldest = need(
             "pg_catalog.current_setting('server_version_num')::pg_catalog.int4 OPERATOR(pg_catalog.>=) 140000",
             "the server is older than PostgreSQL 14, the oldest that is supported",
@@ -123,7 +123,7 @@ impl Script<'_> {
         if let Some(text) = job.verify() {
             self.verify(&job.id().to_string(), &text);
         }
-        self.sql.push_str(&job.record(&goal.tracker));
+        self.sql.push_str(&job.record(&goal.tracker, Ended::May));
         self.sql.push_str(&goal.tracker.settle(SINCE));
         self.sql.push_str("COMMIT;\n");
     }
@@ -196,23 +196,20 @@ fn for_psql(text: &str) -> String {
 }
 
 /// What fails where the server lacks what a migration declares that it needs.
-fn needs(migration: &Migration) -> Vec<String> {
-    let lacking = |what: String| format!("{} needs {what}, and the server has it not", migration.id());
-    let one = |declared: &Need| match declared {
-        Need::Postgres(oldest) => need(
-            &format!(
+fn needed(migration: &Migration) -> Vec<String> {
+    let one = |declared: &Need| {
+        let condition = match declared {
+            Need::Postgres(oldest) => format!(
                 "pg_catalog.current_setting('server_version_num')::pg_catalog.int4 OPERATOR(pg_catalog.>=) {oldest}0000"
             ),
-            &lacking(format!("PostgreSQL {oldest} or newer")),
-        ),
-        Need::Extension(name) => need(
-            &format!(
+            Need::Extension(name) => format!(
                 "EXISTS (SELECT FROM pg_catalog.pg_available_extensions AS e WHERE e.name OPERATOR(pg_catalog.=) {})",
                 Literal(name)
             ),
-            &lacking(format!("the extension {name}")),
-        ),
-        other => need("false", &lacking(format!("{other:?}"))),
+            _ => "false".to_owned(),
+        };
+        let what = needs::words(declared);
+        need(&condition, &format!("{} needs {what}, and the server has it not", migration.id()))
     };
     migration.settings().needs.iter().map(one).collect()
 }

@@ -88,10 +88,8 @@ impl<'a, C: Client> Run<'a, C> {
 
     /// Adds the down scripts that were recorded.
     async fn with_scripts(&mut self, history: History) -> std::result::Result<History, Cause> {
-        match self.session.run(&self.goal.tracker.scripts()).await {
-            Ok(reply) => Ok(Tracker::read_scripts(history, &reply)),
-            Err(failure) => Err(self.tracker_failure(READ, failure).await),
-        }
+        let reply = self.run(READ, &self.goal.tracker.scripts()).await?;
+        Ok(Tracker::read_scripts(history, &reply))
     }
 
     /// Checks everything before the first statement.
@@ -117,10 +115,8 @@ impl<'a, C: Client> Run<'a, C> {
     /// The name of the database.
     pub(super) async fn database(&mut self) -> std::result::Result<String, Cause> {
         let sql = "SELECT 'database' AS \"habitat-migrate\", pg_catalog.current_database();\n";
-        match self.session.run(sql).await {
-            Ok(reply) => Ok(reply.first("database").map(|row| row.text(1).to_owned()).unwrap_or_default()),
-            Err(failure) => Err(self.tracker_failure("tell its name", failure).await),
-        }
+        let reply = self.run("tell its name", sql).await?;
+        Ok(reply.first("database").map(|row| row.text(1).to_owned()).unwrap_or_default())
     }
 }
 

@@ -1,6 +1,6 @@
 //! Reads where a database stands.
 
-use super::{Goal, Run};
+use super::{Goal, READ, Run};
 use crate::client::Client;
 use crate::error::{Cause, Error, Result};
 use crate::history::History;
@@ -23,10 +23,7 @@ impl<C: Client> Run<'_, C> {
             return Ok((History::default(), Audit::nothing()));
         }
         let tracker = &self.goal.tracker;
-        let right = match self.session.ask(&tracker.log_right()).await {
-            Ok(reply) => Tracker::read_log_right(&reply),
-            Err(failure) => return Err(self.tracker_failure(READ, failure).await),
-        };
+        let right = Tracker::read_log_right(&self.ask(READ, &tracker.log_right()).await?);
         let sql = format!("{SNAPSHOT}{}{}COMMIT;\n", tracker.history(), tracker.audit(right));
         match self.session.finish(&sql).await {
             Ok(reply) => Ok((Tracker::read(&reply), Tracker::read_audit(right, &reply))),
@@ -34,8 +31,6 @@ impl<C: Client> Run<'_, C> {
         }
     }
 }
-
-const READ: &str = "read the tracker";
 
 /// One snapshot for all statements.
 /// <https://www.postgresql.org/docs/current/transaction-iso.html#XACT-REPEATABLE-READ>

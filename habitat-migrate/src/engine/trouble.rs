@@ -1,11 +1,27 @@
 //! Finds out why a statement about the tracker failed.
 
 use super::{Run, TAKE_OUT, WRITE};
-use crate::client::{Client, Failure, ServerError};
+use crate::client::{Client, Failure, Reply, ServerError};
 use crate::error::Cause;
-use crate::tracker::{COLUMNS, FORMAT, Presence, Rights};
+use crate::tracker::{FORMAT, Presence, Rights, Shape};
 
 impl<C: Client> Run<'_, C> {
+    /// Asks what leaves nothing behind; `doing` says what for, where the server refuses.
+    pub(super) async fn ask(&mut self, doing: &'static str, sql: &str) -> Result<Reply, Cause> {
+        match self.session.ask(sql).await {
+            Ok(reply) => Ok(reply),
+            Err(failure) => Err(self.tracker_failure(doing, failure).await),
+        }
+    }
+
+    /// The same for what may leave a transaction open.
+    pub(super) async fn run(&mut self, doing: &'static str, sql: &str) -> Result<Reply, Cause> {
+        match self.session.run(sql).await {
+            Ok(reply) => Ok(reply),
+            Err(failure) => Err(self.tracker_failure(doing, failure).await),
+        }
+    }
+
     /// A statement about the tracker failed: finds out why, and cleans up.
     pub(super) async fn tracker_failure(&mut self, doing: &'static str, failure: Failure) -> Cause {
         let error = match failure {
@@ -29,16 +45,14 @@ impl<C: Client> Run<'_, C> {
                 }
             }
             if let Ok(reply) = shape {
-                let format = reply.first("format").and_then(|row| row.number(1)).unwrap_or_default();
-                if format > FORMAT {
-                    return Cause::NewerTracker { table: self.goal.tracker.table().to_owned(), format };
+                let shape = Shape::read(&reply);
+                let table = || self.goal.tracker.table().to_owned();
+                if shape.format > FORMAT {
+                    return Cause::NewerTracker { table: table(), format: shape.format };
                 }
-                let columns: Vec<String> = reply.rows("column").map(|row| row.text(1).to_owned()).collect();
-                if !columns.is_empty()
-                    && !COLUMNS.iter().all(|ours| columns.iter().any(|theirs| theirs == ours))
-                {
-                    let table = self.goal.tracker.table().to_owned();
-                    return Cause::ForeignTracker { table, tool: owner_of(&columns), columns };
+                if shape.is_there() && !shape.is_ours() {
+                    let tool = owner_of(&shape.columns);
+                    return Cause::ForeignTracker { table: table(), tool, columns: shape.columns };
                 }
             }
         }

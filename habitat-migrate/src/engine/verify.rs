@@ -46,10 +46,8 @@ impl<'a, C: Client> Run<'a, C> {
     }
 
     async fn unit(&mut self) -> std::result::Result<Unit, Cause> {
-        match self.session.ask(UNIT).await {
-            Ok(reply) => Ok(if reply.first("ascii").is_some() { Unit::Byte } else { Unit::Character }),
-            Err(failure) => Err(self.tracker_failure("read a setting", failure).await),
-        }
+        let reply = self.ask("read a setting", UNIT).await?;
+        Ok(if reply.first("ascii").is_some() { Unit::Byte } else { Unit::Character })
     }
 
     pub(super) async fn verify_one(

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::lanes::{BOX, CHARACTER, Layout, MARGIN, fitted, layout};
+use super::notation::told;
 use super::path::{escaped, number, rounded};
 use super::{Graph, Mark, Node};
 
@@ -80,12 +81,7 @@ pub(super) fn begin(width: f32, height: f32, label: &str) -> String {
 
 fn lanes(graph: &Graph, layout: &Layout, svg: &mut String) {
     for (lane, ((x, width), name)) in layout.lanes.iter().zip(&graph.lanes).enumerate() {
-        let (count, applied, _) = graph.context_count(lane);
-        let told = match graph.has_status() {
-            true => format!("{applied} of {count} applied"),
-            false if count == 1 => "1 migration".to_owned(),
-            false => format!("{count} migrations"),
-        };
+        let told = told(graph, lane);
         let room = ((width - 16.0) / CHARACTER) as usize;
         let _ = writeln!(
             svg,

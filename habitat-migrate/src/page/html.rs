@@ -37,7 +37,7 @@ pub(super) fn page(page: &Page) -> String {
 fn tiles(page: &Page, html: &mut String) {
     let entries = page.status.entries();
     let count = |wanted: &dyn Fn(&Stage) -> bool| entries.iter().filter(|e| wanted(e.stage())).count();
-    let pending = count(&is_pending);
+    let pending = count(&Stage::is_pending);
     let bad = warnings(page);
     let tiles = [
         ("applied", count(&|stage| *stage == Stage::Applied), "good"),
@@ -50,10 +50,6 @@ fn tiles(page: &Page, html: &mut String) {
         let _ = writeln!(html, "<div class=\"tile {class}\"><b>{count}</b><span>{name}</span></div>");
     }
     html.push_str("</section>\n");
-}
-
-fn is_pending(stage: &Stage) -> bool {
-    matches!(stage, Stage::Pending | Stage::RunsAgain { .. } | Stage::StandsIn)
 }
 
 /// How many things somebody has to look at.
@@ -163,7 +159,7 @@ fn share(time: Duration, longest: Duration) -> u32 {
 }
 
 fn pending(page: &Page, html: &mut String) {
-    let pending: Vec<&Entry> = page.status.entries().iter().filter(|e| is_pending(e.stage())).collect();
+    let pending: Vec<&Entry> = page.status.entries().iter().filter(|e| e.stage().is_pending()).collect();
     if pending.is_empty() {
         return;
     }

@@ -173,9 +173,8 @@ fn env(all: &Connections, text: &mut String) -> Result<(), AccessError> {
         if let Some(other) = seen.insert(prefix.clone(), &connection.name) {
             return Err(wrong(connection, "name", &format!("gives the same variables as {other:?}")));
         }
-        for (key, value) in connection.pairs() {
-            let key = if key == "dbname" { "DATABASE".to_owned() } else { key.to_uppercase() };
-            put(text, format_args!("{prefix}PG{key}={}", ShellWord(&value)));
+        for (name, value) in connection.variables() {
+            put(text, format_args!("{prefix}{name}={}", ShellWord(&value)));
         }
         put(text, format_args!("{prefix}DATABASE_URL={}", ShellWord(&connection.url())));
     }

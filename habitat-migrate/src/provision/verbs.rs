@@ -3,8 +3,6 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use sha2::{Digest as _, Sha256};
-
 use super::cluster::Cluster;
 use super::declaration::Declaration;
 use super::diff::{Difference, diff};
@@ -16,6 +14,7 @@ use super::step::{Place, Plan, Step};
 use super::toml::{DeclarationError, Template};
 use super::{check, probe_declared, read, safety};
 use crate::client::{Client, Failure, Reply};
+use crate::lock::Lock;
 use crate::sql::Ident;
 
 /// Makes a server what a declaration says, before migrations run.
@@ -267,13 +266,8 @@ impl Provision {
 
     async fn lock<C: Client>(&self, server: &mut C) -> Result<()> {
         const POLL: Duration = Duration::from_millis(50);
-        let hash = Sha256::digest("habitat-migrate provision");
-        let mut key = [0; 8];
-        key.copy_from_slice(&hash[..8]);
-        let sql = format!(
-            "SELECT 'lock' AS \"habitat-migrate\", pg_catalog.pg_try_advisory_lock({});\n",
-            i64::from_be_bytes(key)
-        );
+        let lock = Lock::named("provision").try_session();
+        let sql = format!("SELECT 'lock' AS \"habitat-migrate\", {lock};\n");
         let mut waited = Duration::ZERO;
         loop {
             let reply = ask(server, &sql, || "the lock".to_owned()).await?;

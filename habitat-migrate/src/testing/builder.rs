@@ -149,10 +149,7 @@ impl Builder {
     /// A [`ServerError`] that lists what was tried when there is no PostgreSQL to run, and that ends with the server's
     /// own log when it does not start. Nothing is left running and no folder is left then.
     pub fn start(self) -> Result<Server, ServerError> {
-        let wanted = match self.version {
-            Some(major) => Some(major),
-            None => version_from_environment()?,
-        };
+        let wanted = version(self.version)?;
         let account = Account::for_server()?;
         let cache = Cache::open();
         let machine = Machine { account: account.as_ref(), cache: cache.as_ref() };
@@ -239,8 +236,10 @@ const REPLICATION: [(&str, &str); 4] =
 const TLS_ONLY: &str =
     "local all all trust\nlocal replication all trust\nhostssl all all 127.0.0.1/32 trust\n";
 
-pub(super) fn version_from_environment() -> Result<Option<u32>, ServerError> {
+/// The major version to look for: the one that is asked for, else that of `HABITAT_PG`.
+pub(super) fn version(wanted: Option<u32>) -> Result<Option<u32>, ServerError> {
     match std::env::var("HABITAT_PG") {
+        _ if wanted.is_some() => Ok(wanted),
         Ok(text) if !text.trim().is_empty() => {
             text.trim().parse().map(Some).map_err(|_| Kind::Version { text }.into())
         }

@@ -8,6 +8,7 @@ use rustix::fs::{FlockOperation, Mode, OFlags};
 
 use super::account::Account;
 use super::error::{Kind, ServerError};
+use super::lease;
 
 /// A place for [`Common`] folders: in memory, on a disk.
 pub(super) struct Common {
@@ -26,10 +27,7 @@ pub(super) struct Lock {
 impl Lock {
     /// Whether the folder that is locked is still the one of this name.
     pub(super) fn is_in_place(&self) -> bool {
-        match (self.folder.metadata(), std::fs::symlink_metadata(&self.path)) {
-            (Ok(held), Ok(named)) => (held.dev(), held.ino()) == (named.dev(), named.ino()),
-            _ => false,
-        }
+        lease::is_in_place(&self.folder, &self.path)
     }
 }
 

@@ -208,6 +208,12 @@ pub(super) fn put(
     write().map_err(|source| Kind::Io { what: "write", path: path.clone(), source }.into())
 }
 
+/// All of a log.
+pub(super) fn log(path: &Path) -> Result<String, ServerError> {
+    let log = std::fs::read(path).map_err(|source| Kind::Io { what: "read", path: path.into(), source })?;
+    Ok(String::from_utf8_lossy(&log).into_owned())
+}
+
 /// What the server has logged since its log was `from` bytes long, for a message: the last lines of it.
 pub(super) fn end_of_log(path: &Path, from: u64) -> String {
     let log = std::fs::read(path).unwrap_or_default();

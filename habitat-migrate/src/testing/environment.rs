@@ -54,10 +54,7 @@ fn general(
             Ok(_) => {}
         },
     }
-    let wanted = match wanted {
-        Some(major) => Some(major),
-        None => builder::version_from_environment()?,
-    };
+    let wanted = builder::version(wanted)?;
     let server = match Server::external(GENERAL, url) {
         Ok(server) => server,
         Err(error) if consent == Consent::Given => return Err(error),

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use crate::client::words;
+
 /// Tells why there is no server: what was looked for and where, or what the server itself logged.
 ///
 /// ```
@@ -195,13 +197,7 @@ impl std::error::Error for ServerError {
 /// As a person wants it from `unwrap()` and from `main() -> Result`: the text, then each source.
 impl fmt::Debug for ServerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self}")?;
-        let mut source = std::error::Error::source(self);
-        while let Some(error) = source {
-            write!(f, ": {error}")?;
-            source = error.source();
-        }
-        Ok(())
+        f.write_str(&words(self))
     }
 }
 

@@ -15,6 +15,7 @@ use habitat_migrate_catalog::Catalog;
 
 pub use super::argument::Lent;
 use super::{TestDatabase, TestError};
+use crate::client::words;
 
 /// How a test ends that passes.
 #[derive(Clone, Copy, Debug)]
@@ -181,13 +182,7 @@ impl fmt::Display for Failure {
         match self {
             Self::Database(error) => write!(f, "the test's database could not be made\n{error:?}"),
             Self::Argument(name, error) => {
-                write!(f, "the test's argument `{name}` could not be made: {error}")?;
-                let mut source = error.source();
-                while let Some(error) = source {
-                    write!(f, ": {error}")?;
-                    source = error.source();
-                }
-                Ok(())
+                write!(f, "the test's argument `{name}` could not be made: {}", words(&**error))
             }
             Self::Runtime(error) => write!(f, "the test's runtime could not be made: {error}"),
         }

@@ -50,10 +50,7 @@ impl Lease {
     /// Whether the pipe still stands where it was opened: the keeper renames it before it looks for users once more,
     /// so that it either sees this lease or has taken its name away before.
     fn is_good(&self) -> bool {
-        match (self.pipe.metadata(), std::fs::symlink_metadata(&self.path)) {
-            (Ok(held), Ok(named)) => (held.dev(), held.ino()) == (named.dev(), named.ino()),
-            _ => false,
-        }
+        is_in_place(&self.pipe, &self.path)
     }
 
     /// Whether the server accepts connections.
@@ -76,6 +73,14 @@ pub(super) fn state(folder: &Path) -> State {
         }
     }
     State::Abandoned
+}
+
+/// Whether what was opened still has this name.
+pub(super) fn is_in_place(held: &File, path: &Path) -> bool {
+    match (held.metadata(), std::fs::symlink_metadata(path)) {
+        (Ok(held), Ok(named)) => (held.dev(), held.ino()) == (named.dev(), named.ino()),
+        _ => false,
+    }
 }
 
 /// Opens the writing end; it fails with `NXIO` if nobody holds the reading end.

@@ -92,6 +92,7 @@ mod keep;
 mod keeper;
 mod kept;
 mod lease;
+mod local;
 mod machine;
 mod names;
 mod orders;

@@ -103,11 +103,7 @@ impl PgBouncer {
     /// # Errors
     /// The file cannot be read.
     pub fn log(&self) -> Result<String, ServerError> {
-        let path = self.folder.join("log");
-        match std::fs::read(&path) {
-            Ok(log) => Ok(String::from_utf8_lossy(&log).into_owned()),
-            Err(source) => Err(Kind::Io { what: "read", path, source }.into()),
-        }
+        data::log(&self.folder.join("log"))
     }
 
     fn wait_until_ready(&mut self) -> Result<(), ServerError> {

@@ -1,10 +1,8 @@
 //! A running server.
 
 use std::fmt;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use postgres::{Config, NoTls};
 
@@ -13,7 +11,7 @@ use super::builder::{Builder, Plan};
 use super::database::Database;
 use super::error::{Kind, ServerError};
 use super::lease::Lease;
-use super::supervisor::Supervisor;
+use super::local::{DEFAULT_PORT, Local};
 use super::{address, data, environment, shared};
 
 /// A PostgreSQL server of your own, which is gone when this value is, or the process.
@@ -36,22 +34,6 @@ pub struct Server {
     local: Option<Local>,
     #[cfg(feature = "testing-tls")]
     authority: Option<super::tls::Authority>,
-}
-
-struct Local {
-    hold: Hold,
-    folder: PathBuf,
-    port: u16,
-    tcp: bool,
-    /// What it was started with; `None` for a server that others use too.
-    plan: Option<Arc<Plan>>,
-}
-
-/// What keeps the server alive as long as we live.
-enum Hold {
-    Own(Supervisor),
-    /// Held until the end of the process, which gives it back.
-    Shared(Lease),
 }
 
 /// How a server is told to stop.
@@ -121,10 +103,7 @@ impl Server {
     /// # Errors
     /// The process that keeps the server is gone.
     pub fn linger(&self, time: Duration) -> Result<(), ServerError> {
-        match self.local.as_ref().map(|local| &local.hold) {
-            Some(Hold::Shared(lease)) => lease.extend(time).map_err(|_| Kind::Supervisor.into()),
-            _ => Ok(()),
-        }
+        self.local.as_ref().map_or(Ok(()), |local| local.linger(time))
     }
 
     /// A database of a new, unique name that starts with `prefix`; it is dropped with the value.
@@ -165,25 +144,25 @@ impl Server {
 
     /// The folder of the Unix socket.
     pub fn socket_dir(&self) -> Option<&Path> {
-        self.local.as_ref().map(|local| local.folder.as_path())
+        self.local.as_ref().map(Local::folder)
     }
 
     /// The port, which is part of the socket's name too.
     pub fn port(&self) -> u16 {
         match &self.local {
-            Some(local) => local.port,
+            Some(local) => local.port(),
             None => self.config.get_ports().first().copied().unwrap_or(DEFAULT_PORT),
         }
     }
 
     /// The port on 127.0.0.1, if the server listens there: see [`Builder::listen_tcp`].
     pub fn tcp_port(&self) -> Option<u16> {
-        self.local.as_ref().filter(|local| local.tcp).map(|local| local.port)
+        self.local.as_ref()?.tcp_port()
     }
 
     /// The data folder.
     pub fn data_dir(&self) -> Option<PathBuf> {
-        self.local.as_ref().map(|local| local.folder.join("data"))
+        self.local.as_ref().map(Local::data_dir)
     }
 
     /// The file that the server logs to.
@@ -201,13 +180,7 @@ impl Server {
 
     /// The process of the server, while it runs.
     pub fn pid(&self) -> Option<u32> {
-        match &self.local.as_ref()?.hold {
-            Hold::Own(supervisor) => supervisor.postgres(),
-            Hold::Shared(_) => {
-                let status = std::fs::read_to_string(self.data_dir()?.join("postmaster.pid")).ok()?;
-                status.lines().next()?.trim().parse().ok()
-            }
-        }
+        self.local.as_ref()?.pid()
     }
 
     /// Stops the server and starts it again with the same data, also if it has crashed or was killed.
@@ -215,18 +188,7 @@ impl Server {
     /// # Errors
     /// It did not stop within a minute, or did not start: the error ends with its log. Or others use it too.
     pub fn restart(&mut self, shutdown: Shutdown) -> Result<(), ServerError> {
-        let local = self.local.as_mut().ok_or(Kind::External { what: "restart" })?;
-        local.stop(shutdown)?;
-        let end = Instant::now() + PATIENCE;
-        loop {
-            match local.start() {
-                // Killed servers leave clients' processes behind, which end when they notice.
-                Err(error) if error.log_has("pre-existing shared memory block") && Instant::now() < end => {
-                    std::thread::sleep(Duration::from_millis(10));
-                }
-                started => return started,
-            }
-        }
+        self.local.as_mut().ok_or(Kind::External { what: "restart" })?.restart(shutdown)
     }
 
     /// Stops the server, removes its folder and gives back its log.
@@ -240,58 +202,19 @@ impl Server {
         local.log()
     }
 
-    /// Starts what was planned, in the first parent folder that will have it.
+    /// Starts what was planned.
     pub(super) fn start_planned(plan: Plan) -> Result<Self, ServerError> {
-        let mut refused = None;
-        for parent in data::parents(plan.durability, plan.account.as_ref()) {
-            let folder = parent.join(format!("habitat-{}", super::unique()));
-            let postgres = data::text(&plan.installation.bin.join("postgres"));
-            let command = [postgres, "-D".to_owned(), data::text(&folder.join("data"))];
-            match Supervisor::new(&folder, &command, plan.account.as_ref()) {
-                Ok(supervisor) => return Self::start_in(folder, supervisor, plan),
-                Err(error) => refused = Some(error),
-            }
-        }
-        Err(refused.unwrap_or_else(|| Kind::Folder { folder: std::env::temp_dir() }.into()))
-    }
-
-    fn start_in(folder: PathBuf, supervisor: Supervisor, plan: Plan) -> Result<Self, ServerError> {
-        let plan = Arc::new(plan);
-        let mut local = Local {
-            hold: Hold::Own(supervisor),
-            folder,
-            port: DEFAULT_PORT,
-            tcp: plan.tcp,
-            plan: Some(Arc::clone(&plan)),
-        };
-        plan.initialise(&local.folder)?;
-        let mut attempts = 0;
-        loop {
-            if local.tcp {
-                local.port = free_port()?;
-            }
-            plan.place(&local.folder, local.port)?;
-            match local.start() {
-                // Somebody else took the port that was free a moment ago.
-                Err(error) if attempts < 5 && error.log_has("could not create any TCP/IP sockets") => {
-                    attempts += 1
-                }
-                started => break started?,
-            }
-        }
-        Ok(Self::of(local, plan.installation.version.clone()))
+        let version = plan.installation.version.clone();
+        Ok(Self::of(Local::start_planned(plan)?, version))
     }
 
     /// One that others use too, for as long as this process lives.
     pub(super) fn held(folder: PathBuf, lease: Lease, version: Version) -> Self {
-        Self::of(
-            Local { hold: Hold::Shared(lease), folder, port: DEFAULT_PORT, tcp: false, plan: None },
-            version,
-        )
+        Self::of(Local::held(folder, lease), version)
     }
 
     fn of(local: Local, version: Version) -> Self {
-        let url = address::url(&data::text(&local.folder), local.port, "postgres", "postgres");
+        let url = address::url(&data::text(local.folder()), local.port(), "postgres", "postgres");
         Self {
             config: local.config(),
             url,
@@ -305,7 +228,7 @@ impl Server {
 
     /// What it was started with; `None` for the server that was there already.
     pub(super) fn plan(&self) -> Option<&Plan> {
-        self.local.as_ref()?.plan.as_deref()
+        self.local.as_ref()?.plan()
     }
 
     #[cfg(feature = "testing-tls")]
@@ -350,67 +273,8 @@ impl Server {
     }
 }
 
-impl Local {
-    fn config(&self) -> Config {
-        let mut config = Config::new();
-        config.host_path(&self.folder).port(self.port).user("postgres").dbname("postgres");
-        config
-    }
-
-    fn log_path(&self) -> PathBuf {
-        self.folder.join("log")
-    }
-
-    fn log(&self) -> Result<String, ServerError> {
-        let path = self.log_path();
-        match std::fs::read(&path) {
-            Ok(log) => Ok(String::from_utf8_lossy(&log).into_owned()),
-            Err(source) => Err(Kind::Io { what: "read", path, source }.into()),
-        }
-    }
-
-    fn stop(&mut self, shutdown: Shutdown) -> Result<(), ServerError> {
-        let supervisor = self.supervisor("shutdown")?;
-        supervisor.signal(shutdown.signal());
-        if supervisor.wait_for_exit(PATIENCE) { Ok(()) } else { Err(Kind::NotStopped.into()) }
-    }
-
-    /// Starts the server and waits until it accepts connections.
-    ///
-    /// It reads what the server writes into its own folder, as pg_ctl does: attempts to connect would show as errors
-    /// in its log, and tests want that clean.
-    fn start(&mut self) -> Result<(), ServerError> {
-        let logged = std::fs::metadata(self.log_path()).map_or(0, |log| log.len());
-        let (status, log) = (self.folder.join("data/postmaster.pid"), self.log_path());
-        let supervisor = self.supervisor("restart")?;
-        supervisor.start()?;
-        let end = Instant::now() + PATIENCE;
-        while !std::fs::read_to_string(&status).is_ok_and(|text| is_ready(&text, supervisor.postgres())) {
-            if supervisor.exited() || Instant::now() > end {
-                return Err(Kind::NotStarted { log: data::end_of_log(&log, logged) }.into());
-            }
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        Ok(())
-    }
-
-    fn supervisor(&mut self, what: &'static str) -> Result<&mut Supervisor, ServerError> {
-        match &mut self.hold {
-            Hold::Own(supervisor) => Ok(supervisor),
-            Hold::Shared(_) => Err(Kind::Shared { what }.into()),
-        }
-    }
-}
-
-/// The first line is the process, as a killed server leaves its file; the eighth is the status.
-fn is_ready(text: &str, postgres: Option<u32>) -> bool {
-    let pid = text.lines().next().and_then(|pid| pid.trim().parse().ok());
-    let status = text.lines().nth(7).map(str::trim);
-    pid.is_some() && pid == postgres && matches!(status, Some("ready" | "standby"))
-}
-
 impl Shutdown {
-    fn signal(self) -> &'static str {
+    pub(super) fn signal(self) -> &'static str {
         match self {
             Self::Smart => "TERM",
             Self::Fast => "INT",
@@ -425,21 +289,8 @@ impl fmt::Debug for Server {
     }
 }
 
-/// A port that was free a moment ago. The system hands out others until it comes round to this one again.
-fn free_port() -> Result<u16, ServerError> {
-    let port = TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr());
-    let failed = |source| Kind::Io { what: "find a free port on", path: "127.0.0.1".into(), source };
-    Ok(port.map_err(failed)?.port())
-}
-
 const VERSION: &str = "SELECT pg_catalog.current_setting('server_version_num')::pg_catalog.int4,
        pg_catalog.split_part(pg_catalog.current_setting('server_version'), ' ', 1)";
 
 const MAY_CREATE: &str =
     "SELECT rolsuper OR rolcreatedb FROM pg_catalog.pg_roles WHERE rolname = current_user";
-
-/// Only the name of a socket in a folder of ours: nothing listens on TCP there.
-const DEFAULT_PORT: u16 = 5432;
-
-/// How long a server may take to start or to stop: recovery on a machine under load.
-const PATIENCE: Duration = Duration::from_secs(60);

@@ -37,10 +37,7 @@ fn find(wanted: Option<u32>) -> Result<Server, ServerError> {
     if let Some(server) = environment::server(wanted, &mut tried)? {
         return Ok(server);
     }
-    let wanted = match wanted {
-        Some(major) => Some(major),
-        None => builder::version_from_environment()?,
-    };
+    let wanted = builder::version(wanted)?;
     let account = Account::for_server()?;
     let cache = Cache::open();
     let machine = Machine { account: account.as_ref(), cache: cache.as_ref() };

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use habitat_migrate_catalog::Excerpt;
 
 use super::error::ServerError;
+use crate::client::words;
 use crate::error::Error;
 
 /// Tells why a test has no database: no server, a migration or a fixture that fails, a right that is missing.
@@ -141,15 +142,7 @@ impl fmt::Debug for TestError {
                 write!(f, "the database for tests could not be filled\n{}", picture.trim_end())?;
                 failed.notes.iter().try_for_each(|(name, text)| write!(f, "\n  = {name}: {text}"))
             }
-            _ => {
-                write!(f, "{self}")?;
-                let mut source = std::error::Error::source(self);
-                while let Some(error) = source {
-                    write!(f, ": {error}")?;
-                    source = error.source();
-                }
-                Ok(())
-            }
+            _ => f.write_str(&words(self)),
         }
     }
 }

@@ -12,6 +12,8 @@ use crate::sql::Literal;
 pub(crate) enum Mark {
     /// The migration is done, if its transaction is still the one that it began in; else the statement fails.
     Applied,
+    /// The migration is done, and its script cannot have ended its transaction: there is no need to ask.
+    Defined,
     /// Its script has ended its own transaction, and what there is of it, nobody knows; or it runs without one, and its progress tells.
     Interrupted,
 }
@@ -40,6 +42,7 @@ impl Tracker {
         let migration = step.migration;
         let state = match mark {
             Mark::Interrupted => "'interrupted'".to_owned(),
+            Mark::Defined => "'applied'".to_owned(),
             Mark::Applied => format!(
                 "pg_catalog.left('applied', CASE WHEN pg_catalog.current_setting('transaction_deferrable') \
                  OPERATOR(pg_catalog.=) 'on' THEN '7' ELSE '{ENDED}' END::pg_catalog.int4)"

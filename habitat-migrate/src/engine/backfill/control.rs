@@ -3,8 +3,8 @@
 use habitat_migrate_catalog::MigrationId;
 
 use crate::backfill::{Backfill, BackfillState, Wanted};
-use crate::client::{Client, Reply};
-use crate::engine::{Goal, Run, WRITE};
+use crate::client::Client;
+use crate::engine::{Goal, READ, Run, WRITE};
 use crate::error::{Cause, Error, Result};
 use crate::report::Report;
 use crate::tracker::{Probe, Tracker};
@@ -31,11 +31,11 @@ impl<C: Client> Run<'_, C> {
         if self.probe().await?.0 == Probe::Absent {
             return Ok(Vec::new());
         }
-        let there = self.told("read the tracker", &self.goal.tracker.backfill_presence()).await?;
+        let there = self.ask(READ, &self.goal.tracker.backfill_presence()).await?;
         if !there.first("backfills").is_some_and(|row| row.is_true(1)) {
             return Ok(Vec::new());
         }
-        let reply = self.told("read the tracker", &self.goal.tracker.backfills()).await?;
+        let reply = self.ask(READ, &self.goal.tracker.backfills()).await?;
         Ok(Tracker::read_backfills(&reply))
     }
 
@@ -48,16 +48,9 @@ impl<C: Client> Run<'_, C> {
                 Err(Cause::Invalid(format!("the backfill {id} is done")))
             }
             Some(backfill) => {
-                let reply = self.told(WRITE, &self.goal.tracker.want_backfill(id, wanted)).await?;
+                let reply = self.ask(WRITE, &self.goal.tracker.want_backfill(id, wanted)).await?;
                 Ok(Tracker::read_backfills(&reply).pop().unwrap_or(backfill))
             }
-        }
-    }
-
-    async fn told(&mut self, doing: &'static str, sql: &str) -> std::result::Result<Reply, Cause> {
-        match self.session.ask(sql).await {
-            Ok(reply) => Ok(reply),
-            Err(failure) => Err(self.tracker_failure(doing, failure).await),
         }
     }
 }

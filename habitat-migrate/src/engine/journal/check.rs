@@ -6,7 +6,7 @@ use habitat_migrate_catalog::{Checksum, MigrationId, Unit, units};
 
 use super::super::job::{Job, Worker};
 use super::super::{READ, Run};
-use crate::client::{Client, Reply, Row};
+use crate::client::{Client, Row};
 use crate::error::Cause;
 use crate::plan::{Refusal, Refusals};
 use crate::sql::Literal;
@@ -32,7 +32,7 @@ impl<'a, C: Client> Run<'a, C> {
     pub(in super::super) async fn check_journals(&mut self, jobs: &[Job<'a>]) -> Result<Journals, Cause> {
         let mine: Vec<&Job<'a>> = jobs.iter().filter(|job| job.worker() == Worker::Journal).collect();
         let Some(first) = mine.first() else { return Ok(Journals::default()) };
-        let reply = self.own_question(&facts(&self.goal.tracker)).await?;
+        let reply = self.run(READ, &facts(&self.goal.tracker)).await?;
         let Some(row) = reply.first("session") else { return Err(self.silent().await) };
         if !self.goal.assume_session && self.is_pooled(row) {
             let (migration, address) = (first.id().clone(), address(row));
@@ -41,7 +41,7 @@ impl<'a, C: Client> Run<'a, C> {
         }
         let mut journals = Journals { table: row.is_true(7), progress: HashMap::new() };
         if journals.table {
-            let reply = self.own_question(&self.goal.tracker.read_progress()).await?;
+            let reply = self.run(READ, &self.goal.tracker.read_progress()).await?;
             journals.progress = Tracker::progresses(&reply).into_iter().collect();
         }
         let refusals: Vec<Refusal> = mine.into_iter().filter_map(|job| refusal(job, &journals)).collect();
@@ -50,13 +50,6 @@ impl<'a, C: Client> Run<'a, C> {
         }
         self.clear().await;
         Err(Cause::Refused(Refusals::new(refusals)))
-    }
-
-    async fn own_question(&mut self, sql: &str) -> Result<Reply, Cause> {
-        match self.session.run(sql).await {
-            Ok(reply) => Ok(reply),
-            Err(failure) => Err(self.tracker_failure(READ, failure).await),
-        }
     }
 
     async fn silent(&mut self) -> Cause {

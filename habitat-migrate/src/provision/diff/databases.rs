@@ -15,8 +15,7 @@ pub(super) fn create(work: &mut Work<'_>, database: &Database, anew: bool) -> Op
     let name = &database.name;
     let subject = format!("database {name}");
     let administrator = work.live.administrator.clone();
-    let mut why = format!("database {name} is not there");
-    match work.live.databases.get(name) {
+    let why = match work.live.databases.get(name) {
         Some(_) if !anew => return None,
         Some(found) => {
             if !administrator.superuser && !administrator.acts_as.contains(&found.owner) {
@@ -29,12 +28,10 @@ pub(super) fn create(work: &mut Work<'_>, database: &Database, anew: bool) -> Op
             let sql = format!("DROP DATABASE {} WITH (FORCE)", Ident(name));
             let why = format!("database {name} is to be made anew");
             work.step(Place::Alone, FindingKind::DatabaseAttribute, subject.clone(), sql, why, Vec::new());
+            format!("database {name} is made anew")
         }
-        None => {}
-    }
-    if anew && work.live.databases.contains_key(name) {
-        why = format!("database {name} is made anew");
-    }
+        None => format!("database {name} is not there"),
+    };
     let mut sql = format!("CREATE DATABASE {}", Ident(name));
     let mut owner = &administrator.name;
     // Anybody else hands it over afterwards, in a transaction that has the owner's rights.

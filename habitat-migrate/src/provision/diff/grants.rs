@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Work, quoted, real_owner};
-use crate::provision::database::Database;
+use crate::provision::database::{Created, Database, Schema};
 use crate::provision::finding::FindingKind;
 use crate::provision::grant::{Class, Grant, Grantee, Privilege, Target};
 use crate::provision::live::{Acl, Contents, LiveDatabase, LiveObject};
@@ -101,26 +101,9 @@ pub(super) fn within(
     match &grant.target {
         Target::Database => {}
         Target::Schema(name) => schema(work, database, found, contents, grant, (name, direction)),
-        Target::All { class, schema } => {
-            let objects = contents.objects.iter();
-            // The tracker is no table of the application's.
-            let meant = |object: &&LiveObject| {
-                object.class == *class && object.schema == *schema && !object.is_tracker()
-            };
-            let of = objects.filter(meant);
-            self::objects(work, database, grant, direction, of);
-        }
-        Target::Named { class, schema, name } => {
-            let plain = |name: &str| name.replace(' ', "");
-            let objects = contents.objects.iter();
-            let of = objects.filter(|object| {
-                let same = match class {
-                    Class::Functions => plain(&object.name) == plain(name),
-                    _ => object.name == *name,
-                };
-                same && object.class == *class && object.schema == *schema
-            });
-            self::objects(work, database, grant, direction, of);
+        Target::All { .. } | Target::Named { .. } => {
+            let of = contents.objects.iter().filter(|object| covers(&grant.target, object));
+            objects(work, database, grant, direction, of);
         }
         Target::Columns { schema, table, columns } => {
             let tables = contents.objects.iter().filter(|object| object.class == Class::Tables);
@@ -136,11 +119,28 @@ pub(super) fn within(
     }
 }
 
+/// Whether privileges on a target are privileges on an object that is there.
+pub(super) fn covers(target: &Target, object: &LiveObject) -> bool {
+    match target {
+        // The tracker is no table of the application's.
+        Target::All { class, schema } => {
+            *class == object.class && *schema == object.schema && !object.is_tracker()
+        }
+        Target::Named { class, schema, name } => {
+            let plain = |name: &str| name.replace(' ', "");
+            let same = match class {
+                Class::Functions => plain(&object.name) == plain(name),
+                _ => object.name == *name,
+            };
+            same && *class == object.class && *schema == object.schema
+        }
+        _ => false,
+    }
+}
+
 /// Whether a schema is there, or will be when grants are made.
 pub(super) fn will_be_there(database: &Database, contents: &Contents, name: &str) -> bool {
-    let created = |schema: &crate::provision::database::Schema| {
-        schema.name == name && schema.created == crate::provision::database::Created::Here
-    };
+    let created = |schema: &Schema| schema.name == name && schema.created == Created::Here;
     contents.schemas.contains_key(name) || database.schemas.iter().any(created)
 }
 

@@ -1,10 +1,10 @@
 //! Privileges that nobody declared, in what is declared: an audit tells of them, and nothing takes them back unasked.
 
-use super::grants::{owner_then, take_back};
+use super::grants::{covers, owner_then, take_back};
 use super::{Work, quoted};
 use crate::provision::database::Database;
 use crate::provision::finding::{Finding, FindingKind};
-use crate::provision::grant::{Class, Grantee, Privilege, Target};
+use crate::provision::grant::{Class, Grant, Grantee, Privilege, Target};
 use crate::provision::live::{Acl, LiveDatabase, LiveObject};
 use crate::sql::Ident;
 
@@ -58,7 +58,7 @@ fn columns(work: &mut Work<'_>, database: &Database, table: &LiveObject) {
             named || covers(target, table)
         };
         for (grantee, privilege) in acl.iter().filter(|(grantee, _)| grantee.as_str() != table.owner) {
-            let known = |grant: &crate::provision::grant::Grant| {
+            let known = |grant: &Grant| {
                 grant.grantee == *grantee && grant.privileges.contains(privilege) && declared(&grant.target)
             };
             if database.grants.iter().any(known) {
@@ -78,17 +78,6 @@ fn columns(work: &mut Work<'_>, database: &Database, table: &LiveObject) {
                 subject,
             });
         }
-    }
-}
-
-fn covers(target: &Target, object: &LiveObject) -> bool {
-    match target {
-        Target::All { class, schema } => *class == object.class && *schema == object.schema,
-        Target::Named { class, schema, name } => {
-            let same = name.replace(' ', "") == object.name.replace(' ', "");
-            same && *class == object.class && *schema == object.schema
-        }
-        _ => false,
     }
 }
 

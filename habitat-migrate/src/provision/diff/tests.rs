@@ -1,10 +1,10 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::diff;
 use crate::provision::declaration::{Declaration, Environment, Kind};
 use crate::provision::finding::FindingKind;
 use crate::provision::grant::{Class, Grant, Grantee, Privilege, Target};
-use crate::provision::live::{Live, LiveDatabase, LiveMembership, LiveRole};
+use crate::provision::live::{Acl, Live, LiveDatabase, LiveMembership, LiveObject, LiveRole};
 use crate::provision::role::Setting;
 use crate::provision::{Database, Extension, Membership, Role, RowSecurity, Schema, Value};
 
@@ -142,6 +142,28 @@ fn what_the_owner_before_had_goes_with_its_ownership() {
     let owner = steps.iter().position(|sql| sql.contains("OWNER TO")).expect("a change of owner");
     let grant = steps.iter().position(|sql| sql == "GRANT CONNECT ON DATABASE \"shop\" TO \"app\"");
     assert!(grant.is_some_and(|grant| owner < grant), "{steps:#?}");
+}
+
+#[test]
+fn blanks_in_a_name_count_unless_it_is_a_functions() {
+    let object = |class, name: &str| LiveObject {
+        class,
+        kind: "",
+        schema: "order".to_owned(),
+        name: name.to_owned(),
+        sql: String::new(),
+        owner: "owner".to_owned(),
+        follows: false,
+        acl: Acl::new(),
+        columns: BTreeMap::new(),
+        row_security: None,
+    };
+    let covers = |class, said: &str, is: &str| {
+        super::grants::covers(&Target::named(class, "order", said), &object(class, is))
+    };
+    assert!(covers(Class::Functions, "login(text,int)", "login(text, int)"));
+    assert!(covers(Class::Tables, "old items", "old items"));
+    assert!(!covers(Class::Tables, "old items", "olditems"));
 }
 
 #[test]

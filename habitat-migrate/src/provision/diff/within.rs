@@ -79,28 +79,20 @@ fn extensions(work: &mut Work<'_>, database: &Database, found: &LiveDatabase, co
         database.extensions.iter().filter(|extension| !contents.extensions.contains(&extension.name))
     {
         let name = &extension.name;
-        let Some(&trusted) = work.live.extensions.get(name) else {
-            let what = format!(
-                "the server has no extension {name}: install its files (for those that come with PostgreSQL, the package postgresql-contrib)"
-            );
-            work.cannot(
-                FindingKind::MissingExtension,
-                Some(&database.name),
-                format!("extension {name}"),
-                what,
-            );
-            continue;
+        let subject = format!("extension {name}");
+        let trusted = match work.live.extensions.get(name) {
+            Some(&trusted) if trusted || work.live.administrator.superuser => trusted,
+            known => {
+                let what = match known {
+                    Some(_) => format!("only a superuser may create extension {name}: provision as one"),
+                    None => format!(
+                        "the server has no extension {name}: install its files (for those that come with PostgreSQL, the package postgresql-contrib)"
+                    ),
+                };
+                work.cannot(FindingKind::MissingExtension, Some(&database.name), subject, what);
+                continue;
+            }
         };
-        if !trusted && !work.live.administrator.superuser {
-            let what = format!("only a superuser may create extension {name}: provision as one");
-            work.cannot(
-                FindingKind::MissingExtension,
-                Some(&database.name),
-                format!("extension {name}"),
-                what,
-            );
-            continue;
-        }
         let schema = extension.schema.as_deref().unwrap_or("public");
         let create = format!("CREATE EXTENSION {} SCHEMA {}", Ident(name), Ident(schema));
         let owner = database.owner.as_ref().unwrap_or(&found.owner);
@@ -113,7 +105,7 @@ fn extensions(work: &mut Work<'_>, database: &Database, found: &LiveDatabase, co
         };
         let why = format!("extension {name} is not there");
         let place = Place::Within(database.name.clone());
-        work.step(place, FindingKind::MissingExtension, format!("extension {name}"), sql, why, needs);
+        work.step(place, FindingKind::MissingExtension, subject, sql, why, needs);
     }
 }
 

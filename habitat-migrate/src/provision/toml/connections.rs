@@ -7,8 +7,8 @@ use toml::de::{DeTable, DeValue};
 use super::super::connection_declared::ConnectionFile;
 use super::super::connection_file::{ConnectionFormat, KubernetesSecret};
 use super::super::declaration::Declaration;
-use super::database::{listed, place};
 use super::scope::{Context, Mentions};
+use super::section::{listed, place, role, text};
 use super::{Reader, Scope, get};
 
 const KEYS: [&str; 10] = [
@@ -36,13 +36,9 @@ pub(super) fn read<'t>(
     listed(reader, document, "connections", |reader, table, span| {
         reader.keys(table, "`connections`", &KEYS);
         for scope in context.scopes(reader, table) {
-            let text = |reader: &mut Reader<'t>, key: &str| {
-                let node = get(table, key)?;
-                let text = reader.text(node, key)?;
-                Some(reader.expand(text, node.span(), &scope))
-            };
-            let (service, path) = (text(reader, "service"), text(reader, "file"));
-            let (schema, ssl_mode) = (text(reader, "schema"), text(reader, "sslmode"));
+            let mut said = |key: &str| text(reader, table, key, &scope);
+            let (service, path) = (said("service"), said("file"));
+            let (schema, ssl_mode) = (said("schema"), said("sslmode"));
             let format = format(reader, table, path.as_deref(), &scope);
             let (Some(service), Some(path), Some(format)) = (service, path, format) else {
                 if get(table, "service").is_none() || get(table, "file").is_none() {
@@ -95,11 +91,9 @@ fn roles<'t>(
         return Vec::new();
     };
     let mut roles = Vec::new();
-    for (name, node) in table {
-        let Some(text) = reader.text(node, name.get_ref()) else { continue };
-        let role = reader.name(text, node.span(), scope);
-        mentions.role(&role, node.span());
-        roles.push((name.get_ref().as_ref().to_owned(), role));
+    for name in table.keys() {
+        let name = name.get_ref().as_ref();
+        roles.extend(role(reader, table, name, scope, mentions).map(|role| (name.to_owned(), role)));
     }
     roles
 }
@@ -129,8 +123,7 @@ fn format<'t>(
                 "write `format = \"kubernetes\"` beside it",
             );
         }
-        let text = reader.text(node, "namespace")?;
-        Some(reader.expand(text, node.span(), scope))
+        text(reader, table, "namespace", scope)
     });
     Some(match word {
         "yaml" => ConnectionFormat::Yaml,

@@ -2,13 +2,14 @@
 
 use std::ops::Range;
 
-use toml::de::{DeTable, DeValue};
+use toml::de::DeTable;
 
 use super::super::database::{Created, Database, Extension, RowSecurity, Schema};
 use super::super::declaration::Declaration;
 use super::grant;
 use super::role::settings;
 use super::scope::{Context, Mentions};
+use super::section::{keyed, listed, names, place, role, twice, value};
 use super::{Reader, Scope, get};
 
 const DATABASE: [&str; 9] = [
@@ -119,11 +120,7 @@ fn databases<'t>(
     declaration: &mut Declaration,
     mentions: &mut Mentions,
 ) {
-    let Some(node) = get(document, "databases") else { return };
-    let DeValue::Table(databases) = node.get_ref() else {
-        reader.problem(node.span(), "`databases` is a table", "write `[databases.name]`");
-        return;
-    };
+    let Some(databases) = keyed(reader, document, "databases") else { return };
     for (key, node) in databases {
         let Some(table) = reader.table(node, "a database", &DATABASE) else { continue };
         for scope in context.scopes(reader, table) {
@@ -162,11 +159,7 @@ fn named<'t>(
     keys: &[&str],
     mut add: impl FnMut(&mut Reader<'t>, String, Range<usize>, &DeTable<'t>, &Scope, &mut Database),
 ) {
-    let Some(node) = get(document, section) else { return };
-    let DeValue::Table(items) = node.get_ref() else {
-        reader.problem(node.span(), format!("`{section}` is a table"), format!("write `[{section}.name]`"));
-        return;
-    };
+    let Some(items) = keyed(reader, document, section) else { return };
     for (key, node) in items {
         let what = format!("`{section}.{}`", key.get_ref());
         let Some(table) = reader.table(node, &what, keys) else { continue };
@@ -176,105 +169,4 @@ fn named<'t>(
             add(reader, name, key.span(), table, &scope, database);
         }
     }
-}
-
-/// A section that is a list of tables.
-pub(super) fn listed<'t>(
-    reader: &mut Reader<'t>,
-    document: &DeTable<'t>,
-    section: &str,
-    mut add: impl FnMut(&mut Reader<'t>, &DeTable<'t>, Range<usize>),
-) {
-    let Some(node) = get(document, section) else { return };
-    let DeValue::Array(items) = node.get_ref() else {
-        reader.problem(
-            node.span(),
-            format!("`{section}` is a list of tables"),
-            format!("write `[[{section}]]`"),
-        );
-        return;
-    };
-    for item in items {
-        match item.get_ref() {
-            DeValue::Table(table) => add(reader, table, item.span()),
-            _ => {
-                let message = format!("`{section}` is a list of tables");
-                reader.problem(item.span(), message, format!("write `[[{section}]]`"));
-            }
-        }
-    }
-}
-
-/// The database that an item is in: the one that it names, or the only one.
-pub(super) fn place<'d, 't>(
-    reader: &mut Reader<'t>,
-    table: &DeTable<'t>,
-    span: &Range<usize>,
-    scope: &Scope,
-    declaration: &'d mut Declaration,
-) -> Option<&'d mut Database> {
-    if let Some(node) = get(table, "in_database") {
-        let text = reader.text(node, "in_database")?;
-        let name = reader.name(text, node.span(), scope);
-        if declaration.database(&name).is_none() {
-            let known = declaration.databases.iter().map(|database| database.name.as_str());
-            let help = match habitat_migrate_catalog::nearest(&name, known) {
-                Some(meant) => format!("did you mean `{meant}`?"),
-                None => format!("declare it by `[databases.\"{name}\"]`"),
-            };
-            reader.problem(node.span(), format!("database `{name}` is not declared"), help);
-            return None;
-        }
-        return declaration.databases.iter_mut().find(|database| database.name == name);
-    }
-    match declaration.databases.len() {
-        1 => declaration.databases.first_mut(),
-        0 => {
-            let help = "declare one by `[databases.name]`";
-            reader.problem(span.clone(), "there is no database that this could be in", help);
-            None
-        }
-        _ => {
-            let help = "write `in_database = \"…\"`";
-            reader.problem(span.clone(), "there are several databases: this could be in any of them", help);
-            None
-        }
-    }
-}
-
-fn twice(reader: &mut Reader<'_>, span: Range<usize>, what: &str, name: &str) {
-    let help = "each name once; with `each`, the name has to have its variable in it";
-    reader.problem(span, format!("{what} `{name}` is declared twice"), help);
-}
-
-fn value<'t>(reader: &mut Reader<'t>, table: &DeTable<'t>, key: &str, scope: &Scope) -> Option<String> {
-    let node = get(table, key)?;
-    let text = reader.text(node, key)?;
-    Some(reader.name(text, node.span(), scope))
-}
-
-fn role<'t>(
-    reader: &mut Reader<'t>,
-    table: &DeTable<'t>,
-    key: &str,
-    scope: &Scope,
-    mentions: &mut Mentions,
-) -> Option<String> {
-    let name = value(reader, table, key, scope)?;
-    if let Some(node) = get(table, key) {
-        mentions.role(&name, node.span());
-    }
-    Some(name)
-}
-
-/// The names of a key, with their places.
-pub(super) fn names<'t>(
-    reader: &mut Reader<'t>,
-    table: &DeTable<'t>,
-    key: &str,
-    scope: &Scope,
-) -> Vec<(String, Range<usize>)> {
-    let Some(node) = get(table, key) else { return Vec::new() };
-    let texts = reader.texts(node, key);
-    texts.into_iter().map(|(text, span)| (reader.name(text, span.clone(), scope), span)).collect()
 }

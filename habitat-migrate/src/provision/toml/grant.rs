@@ -8,8 +8,8 @@ use toml::de::DeTable;
 
 use super::super::declaration::Declaration;
 use super::super::grant::{Class, Grant, Grantee, Privilege, Target};
-use super::database::{listed, names, place};
 use super::scope::{Context, Mentions};
+use super::section::{listed, names, place};
 use super::{Reader, Scope, get};
 
 const KEYS: [&str; 14] = [

@@ -14,6 +14,7 @@ mod grant;
 pub(crate) mod reader;
 mod role;
 mod scope;
+mod section;
 #[cfg(test)]
 mod tests;
 
@@ -55,23 +56,11 @@ impl Template {
     /// Every problem, each with line and column and what to do about it.
     pub fn from_toml(file: impl Into<String>, text: impl Into<String>) -> Result<Self, DeclarationError> {
         let (file, text) = (file.into(), text.into());
-        let (document, errors) = DeTable::parse_recoverable(&text);
-        let mut reader = Reader { file: &file, text: &text, problems: Vec::new() };
-        for error in errors {
-            let start = error.span().map_or(0, |span| span.start);
-            reader.problems.push(Problem::at(
-                &file,
-                &text,
-                start,
-                error.message().trim_end().replace('\n', ", "),
-            ));
-        }
-        DeclarationError::from(reader.problems)?;
-
-        let mut reader = Reader { file: &file, text: &text, problems: Vec::new() };
-        let environments = environments(&mut reader, document.get_ref());
+        let (mut reader, document) = Reader::parse(&file, &text);
+        DeclarationError::from(std::mem::take(&mut reader.problems))?;
+        let environments = environments(&mut reader, &document);
         for environment in &environments {
-            declare(&mut reader, document.get_ref(), environment);
+            declare(&mut reader, &document, environment);
         }
         DeclarationError::from(reader.problems)?;
         Ok(Self { environments, file, text })
@@ -97,9 +86,8 @@ impl Template {
             let message = format!("there is no environment `{environment}`");
             return Err(DeclarationError(Problem::new(&self.file, message).with_help(help).into()));
         };
-        let (document, _) = DeTable::parse_recoverable(&self.text);
-        let mut reader = Reader { file: &self.file, text: &self.text, problems: Vec::new() };
-        let declaration = declare(&mut reader, document.get_ref(), environment);
+        let (mut reader, document) = Reader::parse(&self.file, &self.text);
+        let declaration = declare(&mut reader, &document, environment);
         DeclarationError::from(reader.problems)?;
         Ok(declaration)
     }

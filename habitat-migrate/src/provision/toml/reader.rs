@@ -29,6 +29,17 @@ impl Scope {
 }
 
 impl<'t> Reader<'t> {
+    /// Reads the text of the file that messages call `file`; what is no TOML is a problem.
+    pub(crate) fn parse(file: &'t str, text: &'t str) -> (Self, DeTable<'t>) {
+        let (document, errors) = DeTable::parse_recoverable(text);
+        let problem = |error: toml::de::Error| {
+            let start = error.span().map_or(0, |span| span.start);
+            Problem::at(file, text, start, error.message().trim_end().replace('\n', ", "))
+        };
+        let problems = errors.into_iter().map(problem).collect();
+        (Self { file, text, problems }, document.into_inner())
+    }
+
     pub(crate) fn problem(
         &mut self,
         span: Range<usize>,

@@ -8,6 +8,7 @@ use super::super::declaration::Declaration;
 use super::super::role::{Membership, Password, Role, Setting, Value};
 use super::reader::Node;
 use super::scope::{Context, Mentions};
+use super::section::{keyed, role, text, twice};
 use super::{Reader, Scope, get};
 
 const KEYS: [&str; 15] = [
@@ -36,18 +37,13 @@ pub(super) fn read<'t>(
     declaration: &mut Declaration,
     mentions: &mut Mentions,
 ) {
-    let Some(node) = get(document, "roles") else { return };
-    let DeValue::Table(roles) = node.get_ref() else {
-        reader.problem(node.span(), "`roles` is a table", "write `[roles.name]`");
-        return;
-    };
+    let Some(roles) = keyed(reader, document, "roles") else { return };
     for (key, node) in roles {
         let Some(table) = reader.table(node, "a role", &KEYS) else { continue };
         for scope in context.scopes(reader, table) {
             let name = reader.name(key.get_ref(), key.span(), &scope);
             if declaration.role(&name).is_some() {
-                let help = "each name once; with `each`, the name has to have its variable in it";
-                reader.problem(key.span(), format!("role `{name}` is declared twice"), help);
+                twice(reader, key.span(), "role", &name);
                 continue;
             }
             if name.starts_with("pg_") || name == "public" || name == "none" {
@@ -124,9 +120,7 @@ fn password<'t>(reader: &mut Reader<'t>, node: &Node<'t>, scope: &Scope) -> Opti
     reader.keys(table, "`password`", &["variable", "file", "generate"]);
     let mut sources = Vec::new();
     for key in ["variable", "file", "generate"] {
-        let Some(node) = get(table, key) else { continue };
-        let Some(text) = reader.text(node, key) else { continue };
-        let text = reader.expand(text, node.span(), scope);
+        let Some(text) = text(reader, table, key, scope) else { continue };
         sources.push(match key {
             "variable" => Password::Variable(text),
             "file" => Password::File(PathBuf::from(text)),
@@ -154,14 +148,11 @@ fn membership<'t>(
         return Some(Membership::of(name));
     }
     let table = reader.table(node, "a membership", &["role", "admin", "inherit", "set"])?;
-    let Some(role) = get(table, "role") else {
+    if get(table, "role").is_none() {
         reader.problem(node.span(), "a membership names no role", "write `{ role = \"…\", admin = true }`");
         return None;
-    };
-    let text = reader.text(role, "role")?;
-    let name = reader.name(text, role.span(), scope);
-    mentions.role(&name, role.span());
-    let mut membership = Membership::of(name);
+    }
+    let mut membership = Membership::of(role(reader, table, "role", scope, mentions)?);
     let mut said = |key: &str| get(table, key).and_then(|node| reader.boolean(node, key));
     membership.admin = said("admin").unwrap_or(false);
     membership.inherit = said("inherit");
