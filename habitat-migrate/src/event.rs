@@ -93,10 +93,10 @@ impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Waiting { holder: Some(holder), waited } => {
-                write!(f, "waiting for {holder}, for {:.1} s by now", waited.as_secs_f64())
+                write!(f, "waiting for {holder}; {:.1} s by now", waited.as_secs_f64())
             }
             Self::Waiting { holder: None, waited } => {
-                write!(f, "waiting for another process, for {:.1} s by now", waited.as_secs_f64())
+                write!(f, "waiting for another process; {:.1} s by now", waited.as_secs_f64())
             }
             Self::Planned { pending: 1 } => f.write_str("1 migration is pending"),
             Self::Planned { pending } => write!(f, "{pending} migrations are pending"),
@@ -155,7 +155,7 @@ impl fmt::Display for Holder {
             write!(f, " from {client}")?;
         }
         if let Some(age) = self.age {
-            write!(f, ", since {:.1} s", age.as_secs_f64())?;
+            write!(f, ", open for {:.1} s", age.as_secs_f64())?;
         }
         Ok(())
     }
@@ -177,7 +177,7 @@ pub struct Blocker {
     pub mode: String,
 }
 
-/// `process 4711 (billing), since 12.3 s, idle in transaction, holds AccessShareLock on public.users`
+/// `process 4711 (billing), open for 12.3 s, idle in transaction, holds AccessShareLock on public.users`
 impl fmt::Display for Blocker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.session)?;

@@ -5,6 +5,7 @@ use std::io::Write as _;
 use serde_json::{Value, json};
 
 use super::exit::Exit;
+use super::failure::for_the_command;
 
 /// The version of the JSON's format; it grows when a reader of the last one would be misled.
 pub(crate) const FORMAT: u32 = 1;
@@ -66,7 +67,7 @@ impl Answer {
                 let document = json!({ "format": FORMAT, "verb": verb, "exit": self.exit.code(), "result": self.result });
                 document.to_string()
             }
-            Output::Text | Output::Github => self.text,
+            Output::Text | Output::Github => for_the_command(&self.text),
         };
         write_out(&text);
         self.exit

@@ -242,11 +242,16 @@ impl Context {
                 next,
             ));
         }
-        let question =
-            format!("{what} in {}. Type the database's name to go on:", environment.to_uppercase());
-        match terminal::ask(&question) {
-            Some(typed) if typed == database => Ok(()),
-            _ => Err(Failure::refused("that is not the database's name; nothing was done", next)),
-        }
+        named(&format!("about to {what}, in {}", environment.to_uppercase()), database, &next)
     }
+}
+
+/// Lets a person type a database's name, when told what is about to be done.
+pub(crate) fn named(about: &str, database: &str, next: &str) -> Result<(), Failure> {
+    let why = match terminal::ask(&format!("{about}.\nType the database's name to go on:")) {
+        Some(typed) if typed == database => return Ok(()),
+        Some(_) => "that is not the database's name; nothing was done",
+        None => "nothing was typed, and nothing was done",
+    };
+    Err(Failure::refused(why, next))
 }

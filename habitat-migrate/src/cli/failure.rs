@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::answer::{Annotation, FORMAT, Output, write_out};
 use super::exit::Exit;
-use super::{json, paint};
+use super::{json, lines, paint, terminal};
 use crate::backup::Backup;
 use crate::connect::{ConnectError, ConnectErrorKind};
 use crate::error::{Error, ErrorKind};
@@ -109,7 +109,8 @@ impl Failure {
             let lines: Vec<String> = annotations.iter().map(Annotation::line).collect();
             write_out(&lines.join("\n"));
         }
-        let _ = writeln!(anstream::stderr(), "{}", paint::error(&self.0.picture));
+        let picture = lines::picture(&self.0.picture, terminal::columns_of_errors());
+        let _ = writeln!(anstream::stderr(), "{}", paint::error(&picture));
         self.0.exit
     }
 }
@@ -127,7 +128,7 @@ impl From<Error> for Failure {
             ErrorKind::Invalid => Exit::Usage,
             _ => Exit::Failed,
         };
-        let picture = for_the_command(&format!("{error:?}"));
+        let picture = for_the_command(&format!("{error:#?}"));
         let kind = json::kebab(&format!("{:?}", error.kind()));
         let message = for_the_command(&error.to_string());
         let details = json::error(&error);
@@ -175,6 +176,7 @@ impl From<crate::provision::Error> for Failure {
         };
         let kind = format!("provision-{}", json::kebab(&format!("{:?}", error.kind())));
         let picture = format!("{error:?}");
+        let picture = picture.strip_prefix("error: ").unwrap_or(&picture).to_owned();
         let done: Vec<Value> = error.done().iter().map(json::provision_step).collect();
         let details = json!({ "done": done });
         Inner { exit, kind, message: error.to_string(), picture, details, annotations: Vec::new() }.into()
@@ -216,7 +218,7 @@ pub(crate) fn annotation(problem: &Problem) -> Annotation {
 }
 
 /// The library's advice names its functions; at a terminal there are flags and verbs.
-fn for_the_command(text: &str) -> String {
+pub(crate) fn for_the_command(text: &str) -> String {
     let mut text = text.to_owned();
     for (function, flag) in ADVICE {
         text = text.replace(function, flag);
@@ -224,7 +226,10 @@ fn for_the_command(text: &str) -> String {
     text
 }
 
-const ADVICE: [(&str, &str); 18] = [
+const ADVICE: [(&str, &str); 20] = [
+    // The doctor's, of a database that says nothing yet.
+    ("once: `Migrator::environment`", "once: `env set NAME`"),
+    ("`Migrator::lock_timeout`", "`--lock-timeout`"),
     ("`.confirm(", "`--confirm NAME` ("),
     ("in HABITAT_PG_BIN", "by --pg-bin or HABITAT_PG_BIN"),
     ("`Migrator::confirm(", "`--confirm NAME` ("),

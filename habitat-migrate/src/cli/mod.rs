@@ -57,6 +57,7 @@ mod drive;
 mod exit;
 mod failure;
 mod json;
+mod lines;
 mod numbering;
 mod paint;
 mod place;

@@ -35,7 +35,10 @@ pub(crate) fn table(rows: &[Vec<Cell>], needed: usize, columns: usize) -> String
     let width = |n: usize| rows.iter().filter_map(|row| row.get(n)).map(|cell| cell.text.width()).max();
     let mut widths: Vec<usize> = (0..count).map(|n| width(n).unwrap_or_default()).collect();
     let total = |widths: &[usize]| widths.iter().sum::<usize>() + GAP * widths.len().saturating_sub(1);
-    while widths.len() > needed && total(&widths[..widths.len() - 1]) + GAP + WORTH > columns {
+    while let [kept @ .., last] = widths.as_slice() {
+        if kept.len() < needed || total(kept) + GAP + WORTH.min(*last) <= columns {
+            break;
+        }
         widths.pop();
     }
     // What is still too wide gives way where it is widest.

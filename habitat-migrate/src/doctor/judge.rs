@@ -144,7 +144,7 @@ fn tracker(facts: &Facts) -> Line {
     if !shape.is_ours() {
         let text = format!("schema_migrations has another tool's columns: {}", shape.columns.join(", "));
         return line(Level::Problem, text)
-            .next("adopt that tool's history, or give the migrator a schema of its own: Migrator::schema");
+            .next("adopt that tool's history, or give the migrator a schema of its own: `Migrator::schema`");
     }
     let told = format!("format {}, owned by {}", shape.format, owner.name);
     if owner.is_superuser && !facts.superuser {
@@ -201,7 +201,9 @@ fn migrations(facts: &Facts) -> Vec<Line> {
     let mut lines = Vec::new();
     for entry in status.entries() {
         let next = match entry.stage() {
-            Stage::Changed { .. } => "give the file back its text, or accept the change: accept_changed",
+            Stage::Changed { .. } => {
+                "give the file back its text, or accept the change: `Migrator::accept_changed`"
+            }
             Stage::Missing => "deploy a program that has it, or forget it if it never should have been",
             Stage::Interrupted => "look at what it left, then mark it as applied or forget it",
             Stage::HalfDone => "migrate again: it goes on where it stopped",
@@ -320,7 +322,7 @@ fn environment(examination: &Examination, facts: &Facts) -> Line {
         (None, None, Some(said)) => line(Level::Note, format!("not recorded; the next run records {said}")),
         (None, None, None) => {
             line(Level::Warning, "not recorded: nothing guards it as production".to_owned())
-                .next("say what it is, once: Migrator::environment, or in the provision file")
+                .next("say what it is, once: `Migrator::environment`, or in the provision file")
         }
     }
 }

@@ -34,7 +34,7 @@ fn bite(examination: &Examination, facts: &Facts, setting: &Setting) -> Option<L
         "lock_timeout" if is_set => (
             Level::Note,
             "the migrator's own counts instead",
-            "set Migrator::lock_timeout if it is meant for migrations".to_owned(),
+            "set `Migrator::lock_timeout` if it is meant for migrations".to_owned(),
         ),
         "search_path"
             if matches!(setting.source.as_str(), "user" | "database" | "database user" | "client") =>

@@ -123,7 +123,9 @@ impl Notes<'_, '_> {
     fn note(&mut self, name: &str, text: &str) -> fmt::Result {
         let margin = " ".repeat(self.margin);
         write!(self.f, "\n{margin} = {name}: ")?;
-        for (n, line) in wrapped(text).iter().enumerate() {
+        // Whoever lays the lines out for a terminal gets each as one.
+        let room = if self.f.alternate() { usize::MAX } else { WIDTH };
+        for (n, line) in wrapped(text, room).iter().enumerate() {
             if n > 0 {
                 write!(self.f, "\n{margin}   ")?;
             }
@@ -134,13 +136,13 @@ impl Notes<'_, '_> {
 }
 
 /// The lines of a note: the first is cut where it gets too wide to read, what follows it is to be copied as it is.
-fn wrapped(text: &str) -> Vec<String> {
+fn wrapped(text: &str, room: usize) -> Vec<String> {
     let mut given = text.lines();
     let mut lines = vec![String::new()];
     for word in given.next().unwrap_or_default().split(' ') {
         match lines.last_mut() {
             Some(line) if line.is_empty() => line.push_str(word),
-            Some(line) if line.len() + word.len() < WIDTH => *line += &format!(" {word}"),
+            Some(line) if line.len() + word.len() < room => *line += &format!(" {word}"),
             _ => lines.push(word.to_owned()),
         }
     }

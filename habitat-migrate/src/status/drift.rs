@@ -118,7 +118,7 @@ impl fmt::Display for Drift {
             ),
             Self::Removed { migration, event } => write!(
                 f,
-                "{migration} is not recorded, and the last that the log has of it is {event:?}: its row was removed by hand"
+                "{migration} is not recorded, and its last entry in the log is {event:?}: its row was removed by hand"
             ),
             Self::Altered { migration, recorded, logged } => write!(
                 f,

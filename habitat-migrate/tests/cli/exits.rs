@@ -40,6 +40,12 @@ fn one_is_also_a_server_that_is_not_there() {
     assert_eq!(status.code, 1, "{}", status.err);
     assert!(status.err.contains("no connection to app@127.0.0.1:1/app"), "{}", status.err);
     assert!(!status.err.contains("hunter2"), "{}", status.err);
+    desk.write("provision.toml", "[roles.reader]\n");
+    let plan =
+        desk.run(&["provision", "plan", "--environment", "test", "-D", url, "--connect-timeout", "0s"]);
+    assert_eq!(plan.code, 1, "{}", plan.err);
+    assert!(plan.err.starts_with("error: no connection to database postgres"), "{}", plan.err);
+    assert!(!plan.err.contains("hunter2"), "{}", plan.err);
 }
 
 #[test]

@@ -2,12 +2,17 @@
 
 mod backups;
 mod configuration;
+mod confirmations;
 mod embedded;
 mod exits;
 mod files;
 mod json;
 mod many;
+mod path;
 mod programs;
 mod readme;
+mod recorded;
+mod screens;
 mod sessions;
 mod support;
+mod terminal;

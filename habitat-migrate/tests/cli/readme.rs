@@ -1,8 +1,6 @@
 //! The README's walk-through, done as it says.
 
-use std::process::Command;
-
-use super::support::{Desk, outcome};
+use super::support::{Desk, clean, outcome};
 
 /// The commands between the marks in the README: `$ command` lines run, `> file` blocks are written.
 fn walk_through() -> Vec<String> {
@@ -28,16 +26,25 @@ fn the_walk_through_does_what_it_says() {
     let program = std::path::Path::new(env!("CARGO_BIN_EXE_habitat-migrate"));
     let mut path = std::env::var("PATH").expect("a PATH");
     path.insert_str(0, &format!("{}:", program.parent().expect("a folder").display()));
-    let script = walk_through().join("\n");
-    assert!(script.contains("habitat-migrate new") && script.contains("habitat-migrate down"), "{script}");
+    let lines = walk_through();
     // The one line that names somebody's own database.
-    let script: String =
-        script.lines().filter(|line| !line.contains("DATABASE_URL=")).map(|l| format!("{l}\n")).collect();
-    let mut command = Command::new("bash");
+    let (own, lines): (Vec<&String>, Vec<&String>) =
+        lines.iter().partition(|line| line.starts_with("export DATABASE_URL="));
+    assert_eq!(own.len(), 1, "{own:?}");
+    let verbs = ["new", "check", "up", "status", "down"].map(|verb| format!("habitat-migrate {verb}"));
+    for verb in &verbs {
+        assert!(lines.iter().any(|line| line.starts_with(verb)), "{verb}: {lines:?}");
+    }
+    let script: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    let mut command = clean("bash");
     command.args(["-euxc", &script]).current_dir(desk.path());
     command.env("PATH", path).env("DATABASE_URL", desk.url()).env("CI", "true");
     let walked = outcome(command);
     assert_eq!(walked.code, 0, "{}\n{}", walked.out, walked.err);
+    for line in &lines {
+        let begin = line.split(['\'', '"', '>']).next().unwrap_or_default().trim();
+        assert!(walked.err.contains(&format!("+ {begin}")), "bash did not run {line}: {}", walked.err);
+    }
     for words in [
         "created migrations/0001_create_users.sql",
         "1 migration applied",

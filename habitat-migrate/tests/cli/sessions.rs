@@ -1,7 +1,8 @@
-//! What a person sees, kept as text: `tests/cli/snapshots`. `HABITAT_BLESS=1` keeps what is seen now.
+//! What a person sees, as `script` records it: colours, confirmations, progress.
 
 use std::process::Command;
 
+use super::recorded::{keep, masked};
 use super::support::{Desk, clean, outcome};
 
 /// A command at a terminal of this width, by `script`, which gives it one.
@@ -22,62 +23,6 @@ fn seen(desk: &Desk, columns: usize, arguments: &str, typed: &str) -> String {
     String::from_utf8_lossy(&output.stdout).replace('\r', "")
 }
 
-/// Without what differs from run to run: times, the login, the database's name; escapes made visible.
-fn normalised(desk: &Desk, text: &str) -> String {
-    let mut out = String::new();
-    for line in text.replace(desk.database().name(), "DATABASE").replace('\u{1b}', "␛").lines() {
-        out.push_str(&without_times(line));
-        out.push('\n');
-    }
-    out
-}
-
-/// `2026-03-01 09:12` and `4.1 ms`, in as many characters.
-fn without_times(line: &str) -> String {
-    let chars: Vec<char> = line.chars().collect();
-    let mut out = chars.clone();
-    for start in 0..chars.len() {
-        let is_date = |offset: usize, c: char| match offset {
-            4 | 7 => c == '-',
-            10 => c == ' ',
-            13 => c == ':',
-            _ => c.is_ascii_digit(),
-        };
-        if chars.len() >= start + 16 && (0..16).all(|n| is_date(n, chars[start + n])) {
-            for (n, mark) in "YYYY-MM-DD hh:mm".chars().enumerate() {
-                out[start + n] = mark;
-            }
-        }
-    }
-    let mut line: String = out.into_iter().collect();
-    for unit in [" ms", " s"] {
-        let mut from = 0;
-        while let Some(found) = line[from..].find(unit) {
-            let at = from + found;
-            let digits = line[..at].chars().rev().take_while(|c| c.is_ascii_digit() || *c == '.').count();
-            let begin = at - digits;
-            // The number with the blanks before it, and its unit, as wide as they may be.
-            let blanks = line[..begin].chars().rev().take_while(|c| *c == ' ').count();
-            if digits > 0 {
-                line.replace_range(begin - blanks..at + unit.len(), " T");
-                from = begin - blanks + 2;
-            } else {
-                from = at + unit.len();
-            }
-        }
-    }
-    line
-}
-
-fn keep(name: &str, text: &str) {
-    let path = format!("{}/tests/cli/snapshots/{name}.txt", env!("CARGO_MANIFEST_DIR"));
-    if std::env::var_os("HABITAT_BLESS").is_some() {
-        std::fs::write(&path, text).expect("a file");
-    }
-    let kept = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(kept == text, "{name} is not what is kept; now it is:\n{text}\n--- kept:\n{kept}");
-}
-
 #[test]
 fn status_and_plan_at_80_and_at_140_columns() {
     let desk = Desk::with_shop();
@@ -85,8 +30,8 @@ fn status_and_plan_at_80_and_at_140_columns() {
     // A table is as wide as its times are.
     desk.sql("UPDATE schema_migrations SET execution_time = interval '4.1 milliseconds'");
     for columns in [80, 140] {
-        let status = normalised(&desk, &seen(&desk, columns, "status", ""));
-        let plan = normalised(&desk, &seen(&desk, columns, "plan", ""));
+        let status = masked(&desk, &seen(&desk, columns, "status", ""));
+        let plan = masked(&desk, &seen(&desk, columns, "plan", ""));
         keep(&format!("status_{columns}"), &status);
         keep(&format!("plan_{columns}"), &plan);
     }
@@ -96,7 +41,7 @@ fn status_and_plan_at_80_and_at_140_columns() {
 fn a_failing_migration_in_colours_and_without() {
     let desk = Desk::with_shop();
     desk.write("migrations/03_prices.sql", "CREATE TABLE prices (\n  price mony\n);\n");
-    keep("failing_plain", &normalised(&desk, &desk.run(&["--quiet", "up"]).err));
+    keep("failing_plain", &masked(&desk, &desk.run(&["--quiet", "up"]).err));
     let seen = seen(&desk, 80, "--quiet up", "");
     assert!(seen.contains("\u{1b}[1m\u{1b}[31merror: \u{1b}[0m"), "{seen:?}");
     let plain = {
@@ -125,7 +70,7 @@ fn production_is_confirmed_by_typing_its_database_s_name() {
     let desk = Desk::with_shop();
     desk.done(&["up", "--to", "1", "--environment", "production"]);
     let refused = seen(&desk, 80, "down", "yes\n");
-    assert!(refused.contains("in PRODUCTION. Type the database's name to go on:"), "{refused}");
+    assert!(refused.contains("in PRODUCTION.\nType the database's name to go on:"), "{refused}");
     assert!(refused.contains("that is not the database's name; nothing was done"), "{refused}");
     let name = desk.database().name().to_owned();
     let done = seen(&desk, 80, "down", &format!("{name}\n"));
@@ -149,9 +94,12 @@ fn a_slow_migration_is_named_while_it_runs_and_a_blocked_one_with_who_is_in_the_
         .expect("a lock");
     let blocked = seen(&desk, 140, "up --lock-timeout 100ms --retry-budget 400ms", "");
     transaction.rollback().expect("an end");
-    for words in
-        ["attempt 1 at migrations:04_blocked", "in the way: process", "(the till)", "idle in transaction"]
-    {
+    for words in [
+        "migrations:04_blocked: canceling statement",
+        "in the way: process",
+        "(the till)",
+        "idle in transaction",
+    ] {
         assert!(blocked.contains(words), "{words}: {blocked}");
     }
 }

@@ -5,6 +5,8 @@ use crate::cli::answer::Answer;
 use crate::cli::context::Context;
 use crate::cli::drive::{Work, drive};
 use crate::cli::failure::Failure;
+use crate::cli::progress::Way;
+use crate::cli::{json, paint};
 use crate::migrator::Migrator;
 use crate::policy::Rollback;
 
@@ -36,10 +38,16 @@ impl Run for Down {
         };
         let migrator = sure(context, migrator, &what)?;
         let connector = context.connector()?;
-        let progress = context.progress();
+        let progress = context.progress().way(Way::Back);
         let report = drive(&progress.watch(migrator), &connector, Work::Down(rollback));
         progress.finish();
-        up::done(context, &report?)
+        let report = report?;
+        if report.undone().is_empty() {
+            let mark = paint::paint(paint::GOOD, "✓");
+            let answer = Answer::new(format!("{mark} nothing to take back"), json::report(&report));
+            return up::dumped(context, &report, answer);
+        }
+        up::done(context, &report)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::Run;
+use super::{Run, down};
 use crate::cli::answer::Answer;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
@@ -29,6 +29,11 @@ impl Run for Env {
         let migrator = context.migrator()?;
         let mut client = context.client()?;
         if let Kind::Set { name } = &self.kind {
+            let history = migrator.history(&mut client)?;
+            if history.environment().is_none() {
+                let database = down::database(&mut client)?;
+                context.confirm(&format!("record {name}, once and for all,"), &database, None)?;
+            }
             let migrator = migrator.environment(name);
             migrator.record_environment(&mut client)?;
             return Ok(Answer::new(

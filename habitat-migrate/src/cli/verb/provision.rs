@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::Run;
 use crate::cli::answer::Answer;
-use crate::cli::context::Context;
+use crate::cli::context::{Context, named};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::{json, paint, terminal};
@@ -59,7 +59,12 @@ impl Run for Provision {
                 };
                 let done = plan.steps().len();
                 let mark = paint::paint(paint::GOOD, "✓");
-                Ok(Answer::new(format!("{mark} {done} steps done"), steps(&plan)))
+                let text = match done {
+                    0 => format!("{mark} nothing to do"),
+                    1 => format!("{mark} 1 step done"),
+                    _ => format!("{mark} {done} steps done"),
+                };
+                Ok(Answer::new(text, steps(&plan)))
             }
             Kind::Audit => Ok(audit(&wanted.audit(&cluster)?)),
         }
@@ -69,7 +74,10 @@ impl Run for Provision {
 /// What the provision file declares for the environment.
 pub(super) fn declared(context: &Context) -> Result<provision::Provision, Failure> {
     let path = context.settings.path("provision").unwrap_or_else(|| "provision.toml".into());
-    let text = std::fs::read_to_string(&path).map_err(|error| Failure::file("read", &path, &error))?;
+    let text = std::fs::read_to_string(&path).map_err(|error| {
+        Failure::file("read", &path, &error)
+            .and_next("declare there what has to exist, or name the file: --provision FILE")
+    })?;
     let Some(environment) = context.settings.get("environment") else {
         let next = "name it: --environment test, HABITAT_ENVIRONMENT, or `environment` in habitat.toml";
         return Err(Failure::usage("nobody says which environment is declared", next));
@@ -86,10 +94,9 @@ fn asked(mut wanted: provision::Provision, error: provision::Error) -> Result<pr
     let names: Vec<String> =
         wanted.declaration().databases().iter().map(|database| database.name().to_owned()).collect();
     for name in names {
-        let question = format!("this changes {name}. Type the database's name to go on:");
-        if terminal::ask(&question).as_deref() != Some(&name) {
-            return Err(failure);
-        }
+        let next =
+            format!("look at what `provision plan` says, and confirm it by the name: --confirm {name}");
+        named(&format!("about to change {name}, in PRODUCTION"), &name, &next)?;
         wanted = wanted.confirm(name);
     }
     Ok(wanted)

@@ -5,6 +5,7 @@ use crate::cli::answer::Answer;
 use crate::cli::context::Context;
 use crate::cli::drive::{Work, drive};
 use crate::cli::failure::Failure;
+use crate::cli::progress::Way;
 
 #[derive(clap::Args, Debug)]
 pub(crate) struct Redo {}
@@ -14,7 +15,7 @@ impl Run for Redo {
         let migrator =
             down::sure(context, context.migrator()?, "take the last migration back and apply it again")?;
         let connector = context.connector()?;
-        let progress = context.progress();
+        let progress = context.progress().way(Way::BackAndForth);
         let report = drive(&progress.watch(migrator), &connector, Work::Redo);
         progress.finish();
         up::done(context, &report?)

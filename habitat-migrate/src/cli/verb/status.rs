@@ -7,9 +7,9 @@ use super::Run;
 use crate::cli::answer::Answer;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
-use crate::cli::failure::Failure;
+use crate::cli::failure::{Failure, for_the_command};
 use crate::cli::table::{Cell, table};
-use crate::cli::{json, paint, terminal};
+use crate::cli::{json, lines, paint, terminal};
 use crate::status::{Entry, LogAccess, Stage};
 
 #[derive(clap::Args, Debug)]
@@ -54,7 +54,7 @@ fn text(status: &crate::Status, shown: usize) -> String {
         }
         rows.push(row(entry));
     }
-    out.push_str(&table(&rows, 5, terminal::columns()));
+    out.push_str(&table(&rows, 3, terminal::columns()));
     if !rows.is_empty() {
         out.push('\n');
     }
@@ -111,15 +111,20 @@ fn summary(status: &crate::Status) -> String {
     if status.log() == LogAccess::Denied {
         out.push_str("this login may not read schema_migrations_log: changes by hand stay unseen\n");
     }
-    for drift in status.drift() {
-        out.push_str(&format!(
-            "{} {drift}\n  next: {}\n",
-            paint::paint(paint::BAD, "drift:"),
-            drift.advice()
-        ));
-    }
+    status.drift().iter().for_each(|drift| out.push_str(&drifted(drift)));
     out
 }
+
+/// What hands have done, and what to do about it.
+pub(super) fn drifted(drift: &crate::Drift) -> String {
+    let columns = terminal::columns_of_prose();
+    let mark = paint::paint(paint::BAD, "drift:");
+    let seen = lines::folded(&drift.to_string(), columns, "drift: ".len(), 2);
+    let next = lines::folded(&for_the_command(drift.advice()), columns, NEXT.len(), NEXT.len());
+    format!("{mark} {seen}\n{NEXT}{next}\n")
+}
+
+const NEXT: &str = "  next: ";
 
 fn value(status: &crate::Status) -> Value {
     let entry = |entry: &Entry| {

@@ -60,7 +60,11 @@ pub(super) fn answer(report: &Report) -> Answer {
 
 /// What a run did, once the file that is to have the schema has it.
 pub(super) fn done(context: &Context, report: &Report) -> Result<Answer, Failure> {
-    let answer = answer(report);
+    dumped(context, report, answer(report))
+}
+
+/// The same with an answer of one's own.
+pub(super) fn dumped(context: &Context, report: &Report, answer: Answer) -> Result<Answer, Failure> {
     let Some(path) = context.settings.path("dump") else { return Ok(answer) };
     match backups::write_schema(context, &path) {
         Ok((text, dump)) => Ok(answer.and_text(&text).and("dump", dump)),

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Run;
+use super::status::drifted;
 use crate::cli::answer::Answer;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
@@ -33,13 +34,7 @@ impl Run for Verify {
             text.push_str(&format!("{} {}\n", paint::paint(paint::BAD, word), entry.id()));
             differences.push(json!({ "migration": entry.id().to_string(), "stage": word }));
         }
-        for drift in status.drift() {
-            text.push_str(&format!(
-                "{} {drift}\n  next: {}\n",
-                paint::paint(paint::BAD, "drift:"),
-                drift.advice()
-            ));
-        }
+        status.drift().iter().for_each(|drift| text.push_str(&drifted(drift)));
         let count = findings.len() + differences.len() + status.drift().len();
         let scripts = migrator.catalog().migrations().iter().filter(|m| m.verify().is_some()).count();
         text.push_str(&match count {
