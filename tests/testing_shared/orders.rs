@@ -108,7 +108,7 @@ pub(crate) fn run_tests() {
     let number: usize = std::env::var(COUNT).unwrap().parse().unwrap();
     let mut client = Server::shared().unwrap().config().connect(NoTls).unwrap();
     let most = (0..number).map(|n| {
-        let database = TestDatabase::builder(&catalog).named(&format!("test {n}")).create().unwrap();
+        let database = TestDatabase::builder(&catalog).named(format!("test {n}")).create().unwrap();
         let role = database.role_name("clerk");
         let mut session = database.connect().unwrap();
         session.batch_execute(&format!("CREATE ROLE {role}; INSERT INTO items VALUES ('tea')")).unwrap();

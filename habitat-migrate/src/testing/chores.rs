@@ -53,7 +53,7 @@ impl Threads {
         *self.order.lock().unwrap_or_else(PoisonError::into_inner) = Some(order);
     }
 
-    pub(super) fn drop(&self, gone: Gone) {
+    pub(super) fn take_back(&self, gone: Gone) {
         if ends_with_its_test() {
             aside(|| self.drop_before_the_end(gone));
         } else {

@@ -86,7 +86,7 @@ impl Hands {
         }
     }
 
-    pub(super) fn drop(&self, gone: Gone) {
+    pub(super) fn take_back(&self, gone: Gone) {
         let most = self.most.load(Ordering::Relaxed);
         self.orders.drop(&gone.name, most, gone.has_roles);
         for name in self.kept.ended(&gone.test) {

@@ -7,7 +7,7 @@ use super::steward::Gone;
 
 /// The sessions of a shared server, which outlive this process; or, on any other server, threads of this process.
 pub(super) enum Help {
-    Hands(Hands),
+    Hands(Box<Hands>),
     Threads(Threads),
 }
 
@@ -37,10 +37,10 @@ impl Help {
     }
 
     /// Has a database dropped soon. Only threads make this wait, and only while too many others are waiting.
-    pub(super) fn drop(&self, gone: Gone) {
+    pub(super) fn take_back(&self, gone: Gone) {
         match self {
-            Self::Hands(hands) => hands.drop(gone),
-            Self::Threads(threads) => threads.drop(gone),
+            Self::Hands(hands) => hands.take_back(gone),
+            Self::Threads(threads) => threads.take_back(gone),
         }
     }
 

@@ -68,7 +68,7 @@ impl Steward {
         let kept = Arc::new(Kept::default());
         let hands = shared.and_then(|server| Hands::find(server, &place, &owner, &kept));
         let help = match hands {
-            Some(hands) => Help::Hands(hands),
+            Some(hands) => Help::Hands(Box::new(hands)),
             None => Help::Threads(Threads::start(&place, &owner, &kept)),
         };
         let (spares, templates) = (Mutex::default(), Mutex::default());
@@ -115,7 +115,7 @@ impl Steward {
 
     /// Has a database dropped soon.
     pub(super) fn take_back(&self, gone: Gone) {
-        self.help.drop(gone);
+        self.help.take_back(gone);
     }
 
     /// Leaves a database for a person to look at, with the time to do so.
@@ -134,7 +134,7 @@ impl Steward {
         });
         // What earlier runs of this test left to look at.
         for name in self.kept.ended(&gone.test) {
-            self.help.drop(Gone { name, test: String::new(), has_roles: true });
+            self.help.take_back(Gone { name, test: String::new(), has_roles: true });
         }
     }
 
