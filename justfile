@@ -53,6 +53,10 @@ bench *args:
 bench-testing *args:
     cargo run --release -p habitat-benches --no-default-features -- --testing {{args}}
 
+# The first boot of 1,000 beside the same SQL by hand, on a disk and in memory.
+bench-by-hand:
+    cargo run --release -p habitat-benches --no-default-features -- --by-hand
+
 # Compile times of embedding, side by side with sqlx.
 bench-embed:
     cargo run --release -p habitat-benches -- --embed

@@ -10,16 +10,19 @@ use crate::Result;
 pub(crate) enum Section {
     /// The migration call.
     Run,
+    /// The first boot beside what is done by hand.
+    ByHand,
     /// The compile time of the macros.
     Embed,
 }
 
 impl Section {
-    const ALL: [Self; 2] = [Self::Run, Self::Embed];
+    const ALL: [Self; 3] = [Self::Run, Self::ByHand, Self::Embed];
 
     fn heading(self) -> &'static str {
         match self {
             Self::Run => "## The migration call",
+            Self::ByHand => "## The first boot beside the same SQL by hand",
             Self::Embed => "## Compile time of the macros",
         }
     }
@@ -27,6 +30,7 @@ impl Section {
     fn command(self) -> &'static str {
         match self {
             Self::Run => "cargo run -p habitat-benches --release",
+            Self::ByHand => "cargo run -p habitat-benches --release -- --by-hand",
             Self::Embed => "cargo run -p habitat-benches --release -- --embed",
         }
     }

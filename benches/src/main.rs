@@ -2,7 +2,7 @@
 //!
 //! `cargo run -p habitat-benches --release` starts one durable PostgreSQL server, runs every scenario with every
 //! contender, directly and through a proxy that counts round trips and adds latency, and writes the tables to
-//! `docs/benchmarks.md`. With `--embed` it measures instead how long the macros compile, with `--quick` only the
+//! `docs/benchmarks.md`. With `--by-hand` it measures only the first boot of 1,000 beside the same SQL by hand, on a disk and in memory. With `--embed` it measures instead how long the macros compile, with `--quick` only the
 //! scenarios that take no more than seconds, printed and not written. With `--testing` it measures what a database for
 //! every test costs, and writes `docs/benchmarks-testing.md`; with `--testing --quick` it only shows that this runs. With `HABITAT_BENCH_MEMORY` set, the server's data is on a
 //! memory file system: on a machine whose disk is shared, that tells more than a disk that is fast now and slow then.
@@ -24,6 +24,7 @@ use std::process::ExitCode;
 
 use document::{Document, Section};
 use scenario::Extent;
+use server::Place;
 
 /// What goes wrong in a benchmark ends it; nobody tells the kinds apart.
 type Result<T> = std::result::Result<T, Error>;
@@ -35,11 +36,12 @@ fn main() -> ExitCode {
     let outcome = match arguments.as_slice() {
         [] => run(Extent::Full),
         ["--quick"] => run(Extent::Quick),
+        ["--by-hand"] => by_hand(),
         ["--embed"] => embed(),
         ["--testing"] => testing::run(testing::Extent::Full),
         ["--testing", "--quick"] => testing::run(testing::Extent::Quick),
         [testing::CHILD, rest @ ..] => testing::child(rest),
-        _ => Err("usage: habitat-benches [--quick | --embed | --testing [--quick]]".into()),
+        _ => Err("usage: habitat-benches [--quick | --by-hand | --embed | --testing [--quick]]".into()),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -63,8 +65,19 @@ fn run(extent: Extent) -> Result<()> {
     println!("{text}");
     match extent {
         Extent::Full => Document::open()?.replace(Section::Run, &text),
-        Extent::Quick => Ok(()),
+        Extent::Quick | Extent::ByHand => Ok(()),
     }
+}
+
+fn by_hand() -> Result<()> {
+    let mut text = String::new();
+    for place in [Place::Disk, Place::Memory] {
+        let server = server::Server::start_on(place)?;
+        let results = measure::run(&server, &contenders::ours_and_by_hand(), Extent::ByHand)?;
+        text.push_str(&format!("{}\n\n{}\n", machine::describe(Some(&server))?, tables::by_hand(&results)));
+    }
+    println!("{text}");
+    Document::open()?.replace(Section::ByHand, &text)
 }
 
 fn embed() -> Result<()> {

@@ -7,7 +7,7 @@ use habitat_wire::{Proxy, Stats};
 use crate::Result;
 use crate::contender::{Contender, Loaded, Role, Session};
 use crate::contenders::ONE_ROW;
-use crate::scenario::{BUDGET, Case, Distance, Extent, Goal};
+use crate::scenario::{Case, Distance, Extent, Goal};
 use crate::scripts::Script;
 use crate::server::{Database, Server};
 
@@ -52,6 +52,14 @@ impl Samples {
         }
     }
 
+    /// How many times as long as `other` it took, in the median round.
+    pub(crate) fn typical_ratio(&self, other: &Self) -> f64 {
+        let rounds = self.0.iter().zip(&other.0);
+        let mut ratios: Vec<f64> = rounds.map(|(a, b)| a.as_secs_f64() / b.as_secs_f64()).collect();
+        ratios.sort_by(f64::total_cmp);
+        ratios.get(ratios.len() / 2).copied().unwrap_or(f64::NAN)
+    }
+
     pub(crate) fn push(&mut self, sample: Duration) {
         self.0.push(sample);
     }
@@ -78,7 +86,7 @@ pub(crate) fn run(server: &Server, contenders: &[Contender], extent: Extent) -> 
             for round in 0..extent.rounds(case) {
                 // Everybody comes first in some round.
                 for at in (0..everybody).map(|at| (at + round) % everybody) {
-                    if samples[at].total() < BUDGET {
+                    if samples[at].total() < extent.budget() {
                         samples[at].push(entries[at].time(server, proxy.as_ref())?);
                     }
                 }

@@ -43,6 +43,8 @@ pub(crate) enum Extent {
     Full,
     /// What takes seconds for each contender, a few times.
     Quick,
+    /// The first boot of many, and nothing else, often: for this library beside what is done by hand.
+    ByHand,
 }
 
 impl Extent {
@@ -50,6 +52,7 @@ impl Extent {
         let (nothing, first): (&[usize], &[usize]) = match self {
             Self::Full => (&[10, 1_000, 5_000], &[10, 100, 1_000]),
             Self::Quick => (&[10, 1_000], &[10, 100]),
+            Self::ByHand => (&[], &[1_000]),
         };
         let cases = |goal, counts: &[usize]| {
             counts.iter().map(move |&count| Case { goal, count }).collect::<Vec<_>>()
@@ -61,19 +64,26 @@ impl Extent {
         match self {
             Self::Full => &[Distance::Direct, Distance::EachWay(1), Distance::EachWay(5)],
             Self::Quick => &[Distance::Direct, Distance::EachWay(1)],
+            Self::ByHand => &[Distance::Direct, Distance::EachWay(5)],
         }
     }
 
-    /// How often each contender migrates, unless that takes longer than [`BUDGET`].
+    /// How often each contender migrates, unless that takes longer than its [`budget`](Self::budget).
     pub(crate) fn rounds(self, case: Case) -> usize {
         match (self, case.goal, case.count) {
             (Self::Quick, ..) => 3,
+            (Self::ByHand, ..) => 13,
             (Self::Full, Goal::NothingToDo, _) => 15,
             (Self::Full, Goal::FirstBoot, ..=10) => 9,
             (Self::Full, Goal::FirstBoot, _) => 5,
         }
     }
-}
 
-/// A contender that has used up this time in a scenario is not run again in it: some would take minutes.
-pub(crate) const BUDGET: Duration = Duration::from_secs(12);
+    /// A contender that has used up this time in a scenario is not run again in it: some would take minutes.
+    pub(crate) fn budget(self) -> Duration {
+        match self {
+            Self::Full | Self::Quick => Duration::from_secs(12),
+            Self::ByHand => Duration::MAX,
+        }
+    }
+}

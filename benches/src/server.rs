@@ -21,23 +21,37 @@ pub(crate) struct Server {
     _own: Option<testing::Server>,
 }
 
+/// Where the data of a server of the benchmark's own is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    Disk,
+    Memory,
+}
+
 impl Server {
     pub(crate) fn start() -> Result<Self> {
-        let (config, own) = match std::env::var("HABITAT_TEST_DATABASE_URL") {
-            Ok(url) => (url.parse()?, None),
-            Err(_) => {
-                let own = match std::env::var_os(MEMORY) {
-                    None => testing::Server::builder().durable().start()?,
-                    Some(_) => {
-                        let durable = ["fsync", "synchronous_commit", "full_page_writes"];
-                        let builder = testing::Server::builder();
-                        durable.iter().fold(builder, |builder, name| builder.setting(*name, "on")).start()?
-                    }
-                };
-                (own.config(), Some(own))
+        match std::env::var("HABITAT_TEST_DATABASE_URL") {
+            Ok(url) => Self::new(&url.parse()?, None),
+            Err(_) if std::env::var_os(MEMORY).is_some() => Self::start_on(Place::Memory),
+            Err(_) => Self::start_on(Place::Disk),
+        }
+    }
+
+    /// One of the benchmark's own, which waits for its disk or its memory at each commit.
+    pub(crate) fn start_on(place: Place) -> Result<Self> {
+        let builder = testing::Server::builder();
+        let own = match place {
+            Place::Disk => builder.durable().start()?,
+            Place::Memory => {
+                let durable = ["fsync", "synchronous_commit", "full_page_writes"];
+                durable.iter().fold(builder, |builder, name| builder.setting(*name, "on")).start()?
             }
         };
-        Ok(Self { address: Address::of(&config)?, databases: Cell::new(0), _own: own })
+        Self::new(&own.config(), Some(own))
+    }
+
+    fn new(config: &Config, own: Option<testing::Server>) -> Result<Self> {
+        Ok(Self { address: Address::of(config)?, databases: Cell::new(0), _own: own })
     }
 
     /// Creates an empty database; it goes when the value does.

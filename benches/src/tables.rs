@@ -31,6 +31,26 @@ pub(crate) fn render(outcomes: &[Outcome]) -> String {
     text
 }
 
+/// This library beside the others, in a row for each scenario.
+pub(crate) fn by_hand(outcomes: &[Outcome]) -> Table {
+    let mut table =
+        Table::new(["", "", "by hand, ms", "habitat-migrate, ms", "times as long, in the median round"]);
+    let ours = outcomes.iter().find(|outcome| outcome.role == Role::Ours);
+    for other in outcomes.iter().filter(|outcome| outcome.role != Role::Ours) {
+        for (distance, theirs) in &other.times {
+            let Some(samples) = ours.and_then(|ours| at(ours, *distance)) else { continue };
+            table.push([
+                other.name.to_owned(),
+                scenario(other.case, *distance),
+                milliseconds(theirs.median()),
+                milliseconds(samples.median()),
+                format!("{:.2}×", samples.typical_ratio(theirs)),
+            ]);
+        }
+    }
+    table
+}
+
 /// The outcomes of one goal, by case and contender.
 struct View<'a> {
     outcomes: Vec<&'a Outcome>,
