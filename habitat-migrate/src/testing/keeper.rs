@@ -84,11 +84,16 @@ pub(super) fn sweep(folders: &[PathBuf], account: Option<&Account>) {
     }
 }
 
-/// Starts what takes orders from a pipe to the session behind a socket, and ends with it.
-pub(super) fn carry(pipe: &Path, socket: OwnedFd, account: Option<&Account>) -> std::io::Result<()> {
+/// Starts what takes orders from the pipes in `folder` to the sessions behind these sockets, and ends with them.
+pub(super) fn carry(
+    folder: &Path,
+    copies: &OwnedFd,
+    drops: &OwnedFd,
+    account: Option<&Account>,
+) -> std::io::Result<()> {
     let mut child = apart(account, |command| {
-        let socket = Stdio::from(socket.try_clone()?);
-        command.arg("carry").arg(pipe).stdin(socket).stdout(Stdio::null()).stderr(Stdio::null()).spawn()
+        command.arg("carry").arg(folder).stderr(Stdio::null());
+        command.stdin(copies.try_clone()?).stdout(drops.try_clone()?).spawn()
     })?;
     child.wait().map(drop)
 }

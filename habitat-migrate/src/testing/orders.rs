@@ -9,7 +9,7 @@ use std::fs::File;
 use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::account::Account;
 use super::{keeper, lease, names};
@@ -24,18 +24,20 @@ pub(super) struct Orders {
 impl Orders {
     /// Gives the server in `folder` its two sessions. It needs no password: only its own account can enter the folder.
     pub(super) fn prepare(folder: &Path, account: Option<&Account>) -> std::io::Result<()> {
-        for pipe in [copies(folder), drops(folder)] {
+        let session = |first: &[u8]| {
             let mut socket = UnixStream::connect(folder.join(lease::SOCKET))?;
-            let first = [startup(), query(WAIT), query(DROP_ROLES)].concat();
-            socket.write_all(&first)?;
-            keeper::carry(&pipe, OwnedFd::from(socket), account)?;
-        }
-        Ok(())
+            socket.write_all(first)?;
+            Ok::<_, std::io::Error>(OwnedFd::from(socket))
+        };
+        let copies = session(&startup())?;
+        let drops = session(&[startup(), query(WAIT), query(DROP_ROLES)].concat())?;
+        keeper::carry(folder, &copies, &drops, account)
     }
 
     /// The way to those of the server in `folder`, if it has them.
     pub(super) fn find(folder: &Path) -> Option<Self> {
-        Some(Self { copies: lease::open(&copies(folder)).ok()?, drops: lease::open(&drops(folder)).ok()? })
+        let open = |name| lease::open(&folder.join(name)).ok();
+        Some(Self { copies: open("copies")?, drops: open("drops")? })
     }
 
     /// Orders a statement that makes a copy, to be carried out as soon as those before it are.
@@ -62,14 +64,6 @@ fn order(mut pipe: &File, statements: &[&str]) {
     if message.len() <= AT_ONCE {
         let _ = pipe.write_all(&message);
     }
-}
-
-fn copies(folder: &Path) -> PathBuf {
-    folder.join("copies")
-}
-
-fn drops(folder: &Path) -> PathBuf {
-    folder.join("drops")
 }
 
 /// The message that begins a session, in version 3.0 of the protocol.

@@ -138,8 +138,9 @@ impl Wish {
         let (account, cache) = (self.account.as_ref(), self.cache.as_ref());
         data::initialise(&data, &self.installation, account, cache, Segments::Small)?;
         let lease = keeper.start()?;
-        // Without them each process looks after its databases itself.
-        let _ = Orders::prepare(&folder, account);
+        let (place, owner) = (folder.clone(), self.account.clone());
+        // Orders are kept until they are there. Without them tests make and sweep their databases themselves.
+        std::thread::spawn(move || Orders::prepare(&place, owner.as_ref()));
         Ok(self.server(folder, lease))
     }
 

@@ -2,15 +2,15 @@
 #
 #   sh shared.sh serve FOLDER IDLE POSTGRES ARGUMENT...
 #   sh shared.sh sweep FOLDER...
-#   sh shared.sh carry PIPE
+#   sh shared.sh carry FOLDER
 #
 # FOLDER/lease is a pipe that this process reads. Whoever uses the server holds it open for writing, and has written a
 # line to it, which is empty or a number of seconds, for a longer IDLE; the kernel closes it whatever ends that process. Once nobody holds it, for IDLE seconds on end, it is
 # renamed to `shut`. Who then sees `lease` in its place after opening it is counted below, and is waited for; who does
 # not see it has to look for another server. So a server never stops under somebody's hands.
 #
-# FOLDER/copies and FOLDER/drops are pipes for orders that nobody waits for (`orders.rs`). `carry` takes what is written to one of them
-# to the session whose socket is its standard input, and ends with that session.
+# FOLDER/copies and FOLDER/drops are pipes for orders that nobody waits for (`orders.rs`), and keep them until `carry` takes them to
+# two sessions, whose sockets are its standard input and output. It ends with those.
 #
 # Words on standard output: `folder`, `started PID`; it ends when the server does. Standard input says `start` once
 # there is something to start, and ends when the starter does.
@@ -51,7 +51,7 @@ serve() {
     mkdir -m 700 "$folder" || exit 1
     mkfifo -m 600 "$folder/lease" "$folder/copies" "$folder/drops" || { leave; exit 1; }
     # Opened for both first: an end of a pipe that is opened alone waits for the other one.
-    exec 2>>"$folder/log" 4<>"$folder/lease" 3<"$folder/lease"
+    exec 2>>"$folder/log" 4<>"$folder/lease" 3<"$folder/lease" 8<>"$folder/copies" 9<>"$folder/drops"
     echo folder
     word=
     read -r word
@@ -60,14 +60,14 @@ serve() {
         exit 1
     fi
     exec </dev/null 4>&-
-    "$@" 3<&- 5>&1 >&2 &
+    "$@" 3<&- 5>&1 8>&- 9>&- >&2 &
     postgres=$!
     echo "started $postgres"
     exec >/dev/null
 
     while :; do
         while read -r word <&3; do hear; done
-        sleep "$idle" 3<&-
+        sleep "$idle" 3<&- 8>&- 9>&-
         # Somebody came in the meantime: they may be gone again, and still the time starts anew.
         read -r word <&3 || break
         hear
@@ -108,11 +108,13 @@ sweep() {
     done
 }
 
-# With the pipe as 4 (both ends, so that it lasts) and 3 (to read), and the socket as 5.
+# With the sockets as 5 and 6, and both ends of the pipes as 7 and 8.
 carry() {
-    cat <&3 >&5 3<&- 4>&- &
-    # Once the server is gone, this process goes, and with it the last writer of the pipe.
-    cat <&5 >/dev/null 3<&- 4>&-
+    cat <"$1/copies" >&5 5<&- 6<&- 7>&- 8>&- &
+    cat <"$1/drops" >&6 5<&- 6<&- 7>&- 8>&- &
+    # What the server answers is nothing to anybody, until it is gone; then this process goes, and with it the pipes' last writer.
+    cat <&5 >/dev/null 6<&- 7>&- 8>&- &
+    cat <&6 >/dev/null 5<&- 7>&- 8>&-
 } 2>/dev/null
 
 case $1 in
@@ -128,8 +130,8 @@ case $1 in
         sweep "$@"
         ;;
     carry)
-        exec 5<&0 6<&- 7<&- 8<&- 9<&- 4<>"$2" 3<"$2" </dev/null
-        # Nobody's child either; the pipe has its reader by now.
-        carry &
+        exec 5<&0 6<&1 3<&- 4<&- 9<&- 7<>"$2/copies" 8<>"$2/drops" </dev/null >/dev/null
+        # Nobody's child either.
+        carry "$2" &
         ;;
 esac
