@@ -1,7 +1,6 @@
 //! The shared server's own sessions, which copy and drop for processes that may have ended.
 
 use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 use habitat_migrate::Catalog;
@@ -18,13 +17,17 @@ const MOST: i64 = 128;
 fn what_an_ended_process_has_left_is_dropped_when_all_is_quiet_and_copies_are_ready() {
     let place = Place::new().idle("20");
     let (mut user, mut client) = hold(&place);
-    tests(&place, "5");
+    tests(&place, "30");
     poll("the databases to go", || (count(&mut client, "habitat_test_") == 0).then_some(()));
-    poll("copies to be ready", || (count(&mut client, "habitat_ready_") == 3).then_some(()));
+    poll("copies to be ready", || (count(&mut client, "habitat_ready_") >= 3).then_some(()));
     // A copy that was taken is replaced, and no more are made.
     tests(&place, "1");
     poll("the database to go", || (count(&mut client, "habitat_test_") == 0).then_some(()));
-    poll("the copy to be replaced", || (count(&mut client, "habitat_ready_") == 3).then_some(()));
+    poll("the copy to be replaced", || (count(&mut client, "habitat_ready_") >= 3).then_some(()));
+    // Longer than a copy takes.
+    std::thread::sleep(Duration::from_millis(500));
+    let ready = count(&mut client, "habitat_ready_");
+    assert_eq!(ready, 3);
     let roles = "SELECT count(*) FROM pg_roles WHERE rolname LIKE 'habitat\\_role\\_%'";
     poll("the roles to go", || (one::<i64>(&mut client, roles) == 0).then_some(()));
     assert!(user.child.try_wait().unwrap().is_none());
@@ -44,10 +47,6 @@ fn databases_that_are_done_with_wait_while_tests_run_but_not_more_than_there_is_
 fn without_these_sessions_tests_sweep_what_is_too_many() {
     let place = Place::new().idle("20");
     let (_user, mut client) = hold(&place);
-    for process in place.processes().iter().filter(|process| process.contains(" carry ")) {
-        let number = process.split_whitespace().next().unwrap();
-        assert!(Command::new("kill").args(["-s", "KILL", number]).status().unwrap().success());
-    }
     let sessions = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'habitat-migrate orders'";
     client.batch_execute(&sessions.replace("count(*)", "pg_terminate_backend(pid)")).unwrap();
     poll("the sessions to end", || (one::<i64>(&mut client, sessions) == 0).then_some(()));
