@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::context::Context;
 use super::failure::Failure;
+use super::file;
 use crate::backup::{Backup, Backups, dump_schema_by};
 use crate::migrator::Migrator;
 
@@ -46,7 +47,8 @@ pub(crate) fn needed(context: &Context, folder: Option<&Path>) -> Result<Backups
 /// Takes a backup; also gives those that were removed behind it.
 pub(crate) fn take(context: &Context, backups: &Backups) -> Result<(Backup, Vec<Backup>), Failure> {
     let (mut client, connection) = context.login()?;
-    Ok(backups.create_and_prune(&mut client, &connection)?)
+    let what = format!("taking a backup of {}", connection.database());
+    Ok(context.during(&what, || backups.create_and_prune(&mut client, &connection))?)
 }
 
 /// Takes one before a run, unless that has nothing to do.
@@ -65,7 +67,9 @@ pub(crate) fn before(context: &Context, migrator: &Migrator) -> Result<Option<Ba
 /// The schema as SQL.
 pub(crate) fn schema(context: &Context) -> Result<String, Failure> {
     let (mut client, connection) = context.login()?;
-    Ok(dump_schema_by(&mut client, &connection, programs(context))?)
+    let what = format!("dumping the schema of {}", connection.database());
+    let programs = programs(context);
+    Ok(context.during(&what, || dump_schema_by(&mut client, &connection, programs))?)
 }
 
 /// Writes the schema to a file, and tells whether that was another one before.
@@ -74,7 +78,7 @@ pub(crate) fn write_schema(context: &Context, path: &Path) -> Result<(String, Va
     let changed = std::fs::read_to_string(path).ok().is_none_or(|before| before != schema);
     // A file that is not touched is no reason to build anything again.
     if changed {
-        std::fs::write(path, &schema).map_err(|error| Failure::file("write", path, &error))?;
+        file::write(path, &schema)?;
     }
     let shown = path.display().to_string();
     let text = if changed { format!("wrote {shown}") } else { format!("{shown} is the schema already") };

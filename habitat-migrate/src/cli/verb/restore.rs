@@ -7,7 +7,7 @@ use serde_json::json;
 use super::Run;
 use crate::backup::{self, Backup};
 use crate::cli::answer::Answer;
-use crate::cli::context::Context;
+use crate::cli::context::{Context, Word};
 use crate::cli::failure::Failure;
 use crate::cli::{backups, json, paint};
 
@@ -38,15 +38,19 @@ impl Run for Restore {
             backup.database(),
             backup.taken_at().format("%Y-%m-%d %H:%M:%S UTC")
         );
-        match recorded.as_deref() {
-            Some(environment) => context.confirm_by_name(&what, database, environment)?,
+        let word = match recorded.as_deref() {
+            Some(_) => context.confirm_by_name(&what, database, recorded.as_deref())?,
             None => context.confirm(&what, database, None)?,
+        };
+        let mut restore = backup::Restore::of(&backup);
+        if word == Word::Name {
+            restore = restore.confirm(database);
         }
-        let mut restore = backup::Restore::of(&backup).confirm(database);
         if let Some(programs) = backups::programs(context) {
             restore = restore.programs(programs);
         }
-        restore.run(&mut client, &connection)?;
+        let what = format!("restoring {} into {database}", backup.path().display());
+        context.during(&what, || restore.run(&mut client, &connection))?;
         let mark = paint::paint(paint::GOOD, "✓");
         let text = format!("{mark} {database} has what was backed up of {backup}");
         Ok(Answer::new(text, json!({ "database": database, "backup": json::backup(&backup) })))
