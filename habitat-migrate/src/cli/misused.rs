@@ -28,7 +28,10 @@ pub(super) fn told(error: &clap::Error, arguments: impl Iterator<Item = OsString
 
 /// What is wrong, in one line.
 fn message(error: &clap::Error) -> String {
-    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+    if matches!(
+        error.kind(),
+        ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+    ) {
         return "no verb is given".to_owned();
     }
     let text = error.render().to_string();

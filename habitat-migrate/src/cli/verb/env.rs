@@ -54,9 +54,9 @@ impl Run for Env {
 fn sure(context: &Context, name: &str, database: &str) -> Result<(), Failure> {
     let what = format!("record {name}, once and for all,");
     let Some(meant) = meant(name) else { return context.confirm(&what, database, None).map(drop) };
-    let why =
-        format!("`{name}` is not `{meant}`, and what guards or serves {meant} passes such a database by");
-    let about = format!("about to {what}\nand {why}");
+    let why = format!("`{name}` is not `{meant}`: what guards or serves {meant} passes such a database by");
+    let about =
+        format!("about to {what}\nalthough `{name}` is not `{meant}`: what guards {meant} passes it by");
     let next = format!("`env set {meant}`; or, if it is {name} all the same: {}", confirmation(database));
     context.named(&why, &about, database, &next).map(drop)
 }

@@ -108,7 +108,7 @@ fn asked(
 ) -> Result<provision::Provision, Failure> {
     let kind = wanted.declaration().environment().kind();
     let flags: Vec<String> = names.iter().map(|name| confirmation(name)).collect();
-    let next = format!("look at what `provision plan` says, and confirm it by name: {}", flags.join(" "));
+    let next = format!("look at what `provision plan` says, and confirm it by the name: {}", flags.join(" "));
     if context.says_yes() || !terminal::is_interactive() {
         let enough = if context.says_yes() { "; --yes is not enough there" } else { "" };
         let changed = names.join(" and ");
