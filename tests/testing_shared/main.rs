@@ -358,6 +358,7 @@ fn helper_process() {
             println!("HELPER logged");
         }
         "tests" => orders::run_tests(),
+        "fails" => orders::fail(),
         "address" => println!("HELPER {}", Server::shared().unwrap().url()),
         other => panic!("no such task: {other}"),
     }
