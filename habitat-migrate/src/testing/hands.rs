@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use super::chores::AHEAD;
 use super::claim::Claim;
@@ -25,6 +27,8 @@ pub(super) struct Hands {
     /// How many databases of tests there may be before those that are done with are dropped while others run.
     most: AtomicUsize,
     done: Mutex<Vec<String>>,
+    /// Tell when what others left is known.
+    surveys: Mutex<Vec<Receiver<()>>>,
 }
 
 impl Hands {
@@ -45,6 +49,7 @@ impl Hands {
             ordered: Mutex::default(),
             most: AtomicUsize::new(FEWEST),
             done: Mutex::default(),
+            surveys: Mutex::default(),
         })
     }
 
@@ -53,8 +58,11 @@ impl Hands {
     pub(super) fn used(&self, key: &str) {
         let (owner, kept, place, key) =
             (Arc::clone(&self.owner), Arc::clone(&self.kept), self.place.clone(), key.to_owned());
+        let (known, survey) = channel();
+        self.surveys.lock().unwrap_or_else(PoisonError::into_inner).push(survey);
         std::thread::spawn(move || {
             let litter = owner.with(|client| sweep::survey(client, &key, &kept)).unwrap_or_default();
+            let _ = known.send(());
             let mut litter = litter.into_iter().filter(|piece| !piece.is_tests()).peekable();
             if litter.peek().is_none() {
                 return;
@@ -88,6 +96,10 @@ impl Hands {
     pub(super) fn take_back(&self, gone: Gone) {
         let most = self.most.load(Ordering::Relaxed);
         self.orders.drop(&gone.name, most, gone.has_roles);
+        // The process may end with this test, and would not know what earlier runs of it left to look at.
+        for survey in self.surveys.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+            let _ = survey.recv_timeout(SURVEY);
+        }
         for name in self.kept.ended(&gone.test) {
             self.orders.drop(&name, most, true);
         }
@@ -145,6 +157,9 @@ const SIZE: u64 = 8 << 20;
 /// As many databases of tests may always wait, and never more than these.
 const FEWEST: usize = 8;
 const MOST: usize = 128;
+
+/// How long a test's end waits for the process's look at what others left: one question, asked when the test began.
+const SURVEY: Duration = Duration::from_millis(500);
 
 /// So many copies are ready at the most. Each takes up as much room as a test's database.
 const MOST_AHEAD: usize = 8;
