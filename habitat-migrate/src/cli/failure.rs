@@ -226,10 +226,11 @@ pub(crate) fn for_the_command(text: &str) -> String {
     text
 }
 
-const ADVICE: [(&str, &str); 20] = [
+const ADVICE: [(&str, &str); 21] = [
     // The doctor's, of a database that says nothing yet.
     ("once: `Migrator::environment`", "once: `env set NAME`"),
     ("`Migrator::lock_timeout`", "`--lock-timeout`"),
+    ("`Backups::lock_timeout`", "`--lock-timeout`"),
     ("`.confirm(", "`--confirm NAME` ("),
     ("in HABITAT_PG_BIN", "by --pg-bin or HABITAT_PG_BIN"),
     ("`Migrator::confirm(", "`--confirm NAME` ("),

@@ -46,7 +46,9 @@ impl Run for Restore {
         if let Some(programs) = backups::programs(context) {
             restore = restore.programs(programs);
         }
-        restore.run(&mut client, &connection)?;
+        if let Some(error) = restore.run_and_tell(&mut client, &connection)? {
+            backups::warn("the data is restored; its statistics are not gathered", &error, "run `ANALYZE`");
+        }
         let mark = paint::paint(paint::GOOD, "✓");
         let text = format!("{mark} {database} has what was backed up of {backup}");
         Ok(Answer::new(text, json!({ "database": database, "backup": json::backup(&backup) })))
