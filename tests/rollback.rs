@@ -36,6 +36,24 @@ fn undone(report: &habitat_migrate::Report) -> Vec<String> {
 }
 
 #[test]
+fn what_a_migration_has_dropped_comes_back_by_a_script_that_only_defines_it() {
+    let database = database();
+    let mut client = database.connect().unwrap();
+    let migrator = Migrator::new(catalog(
+        "app",
+        [
+            ("01_a.sql", "CREATE TABLE a (id int)"),
+            ("02_gone.sql", "DROP TABLE a"),
+            ("02_gone.down.sql", "CREATE TABLE a (id int); COMMENT ON TABLE a IS 'back'"),
+        ],
+    ));
+    migrator.migrate(&mut client).unwrap();
+    migrator.rollback(&mut client, Rollback::Last).unwrap();
+    assert_eq!(value::<i64>(&mut client, "SELECT count(*) FROM a"), 0);
+    assert_eq!(value::<i64>(&mut client, "SELECT count(*) FROM schema_migrations"), 1);
+}
+
+#[test]
 fn the_last_some_all_or_those_behind_one_are_taken_back() {
     let database = database();
     let mut client = database.connect().unwrap();

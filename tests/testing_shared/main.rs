@@ -161,7 +161,7 @@ fn another_version_is_another_server() {
     }
     let usual = |task: &str| {
         let mut command = place.command(task);
-        command.env_remove("HABITAT_CACHE");
+        command.env_remove("HABITAT_CACHE").env_remove("HABITAT_PG");
         command
     };
     let mut default = Helper::start(&mut usual("hold"));
@@ -358,6 +358,7 @@ fn helper_process() {
             println!("HELPER logged");
         }
         "tests" => orders::run_tests(),
+        "fails" => orders::fail(),
         "address" => println!("HELPER {}", Server::shared().unwrap().url()),
         other => panic!("no such task: {other}"),
     }

@@ -7,6 +7,7 @@ use std::path::Path;
 use super::runs::{Measured, Row, State};
 use super::way::Way;
 use crate::Result;
+use crate::measure::Samples;
 use crate::table::{Table, milliseconds, ratio};
 
 pub(super) fn render(measured: &Measured, equipment: &str) -> String {
@@ -27,29 +28,37 @@ pub(super) fn write(text: &str) -> Result<()> {
 }
 
 fn seconds(rows: &[Row]) -> Table {
-    by_way(rows, |row| format!("{:.2}", row.times.median().as_secs_f64()), "seconds")
+    by_way(rows, |_, times| format!("{:.2}", times.median().as_secs_f64()), "seconds")
 }
 
 fn ratios(rows: &[Row]) -> Table {
     let ours = |at_once| rows.iter().find(|row| row.way == Way::Ours && row.at_once == at_once);
     by_way(
         rows,
-        |row| ours(row.at_once).map_or("–".into(), |ours| ratio(row.times.median(), ours.times.median())),
+        |row, times| {
+            ours(row.at_once).map_or("–".into(), |ours| ratio(times.median(), ours.times.median()))
+        },
         "",
     )
 }
 
 /// A row for each way, a column for each number of tests at once.
-fn by_way(rows: &[Row], cell: impl Fn(&Row) -> String, corner: &str) -> Table {
+fn by_way(rows: &[Row], cell: impl Fn(&Row, &Samples) -> String, corner: &str) -> Table {
     let mut columns: Vec<usize> = rows.iter().map(|row| row.at_once).collect();
     columns.sort_unstable();
     columns.dedup();
     let header = columns.iter().map(|at_once| format!("{at_once} at once"));
     let mut table = Table::new(std::iter::once(corner.to_owned()).chain(header));
     for way in Way::ALL {
-        let cells: Vec<_> = rows.iter().filter(|row| row.way == way).map(&cell).collect();
-        if !cells.is_empty() {
-            table.push(std::iter::once(way.title().to_owned()).chain(cells));
+        let rows: Vec<&Row> = rows.iter().filter(|row| row.way == way).collect();
+        if rows.is_empty() {
+            continue;
+        }
+        let cells = rows.iter().map(|row| cell(row, &row.times));
+        table.push(std::iter::once(way.title().to_owned()).chain(cells));
+        if rows.iter().all(|row| row.until_dropped.len() > 0) {
+            let cells = rows.iter().map(|row| cell(row, &row.until_dropped));
+            table.push(std::iter::once(format!("{}, until the last drop", way.title())).chain(cells));
         }
     }
     table
@@ -78,7 +87,8 @@ are medians of rounds in which the ways take turns.
 
 const TOGETHER: &str = "As under `cargo test`: threads of one process, from its beginning to the end of its last test. All but one are on one server
 that is tuned for tests, as `Server::shared()` starts it. The template of habitat-migrate is there from an earlier run,
-or is built first; databases that are still to be dropped at the end are dropped in the next run. The copy of a
+or is built first; it drops databases when there is time, which is a fifth of a second after the last test, so that the time until the
+last one is dropped is told too; the next run waits for that. The copy of a
 template is `CREATE DATABASE … TEMPLATE`, and DROP DATABASE when the connection is closed. `sqlx::test` is what the attribute
 expands to, with a pool; on the default server (fsync on, its data on a disk) it is run once, with a quarter of the tests, and
 their time times four. The other slow ways are run in the first and the last of the rounds.

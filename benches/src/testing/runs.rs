@@ -75,6 +75,8 @@ pub(super) struct Row {
     pub(super) at_once: usize,
     /// How long all tests took.
     pub(super) times: Samples,
+    /// How long it took until the last database was dropped, where that is put off.
+    pub(super) until_dropped: Samples,
 }
 
 /// What a process of one test finds.
@@ -131,9 +133,26 @@ impl Runner<'_> {
                 let took = self.run_together(row.way, row.at_once, tests(row.way, self.extent))?;
                 eprintln!("round {round}, {} at once, {}: {took:?}", row.at_once, row.way.word());
                 row.times.push(took);
+                if matches!(row.way, Way::Ours | Way::OursCold) {
+                    row.until_dropped.push(took + self.wait_for_drops()?);
+                }
             }
         }
         Ok(rows)
+    }
+
+    /// Waits until this library has dropped what it has put off, so that nobody else pays for it.
+    fn wait_for_drops(&self) -> Result<Duration> {
+        let start = Instant::now();
+        let mut client = self.shared.parse::<postgres::Config>()?.connect(NoTls)?;
+        let left = "SELECT count(*) FROM pg_database WHERE datname LIKE 'habitat\\_test\\_%'";
+        while client.query_one(left, &[])?.get::<_, i64>(0) > 0 {
+            if start.elapsed() > BUDGET {
+                return Err("databases of tests are left".into());
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Ok(start.elapsed())
     }
 
     /// A process with so many tests; the time is that of a hundred.
@@ -151,6 +170,9 @@ impl Runner<'_> {
                 let took = self.run_apart(row.way, row.at_once)?;
                 eprintln!("a process each, {} at once, {}: {took:?}", row.at_once, row.way.word());
                 row.times.push(took);
+                if row.way == Way::Ours {
+                    row.until_dropped.push(took + self.wait_for_drops()?);
+                }
             }
         }
         Ok(rows)
@@ -232,7 +254,14 @@ fn one_on(ground: &Ground) -> Result<Duration> {
 }
 
 fn rows(ways: &[Way], at_once: &[usize]) -> Vec<Row> {
-    let of = |at_once: usize| ways.iter().map(move |&way| Row { way, at_once, times: Samples::default() });
+    let of = |at_once: usize| {
+        ways.iter().map(move |&way| Row {
+            way,
+            at_once,
+            times: Samples::default(),
+            until_dropped: Samples::default(),
+        })
+    };
     at_once.iter().flat_map(|&at_once| of(at_once)).collect()
 }
 

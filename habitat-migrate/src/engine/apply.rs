@@ -46,8 +46,10 @@ impl<'r, 'a, C: Client> Batch<'r, 'a, C> {
         let mut waiting = 0;
         for (n, job) in self.jobs.iter().enumerate() {
             let script = job.script();
-            let is_definition = is_definition(&script);
-            self.begin(n, job, waiting == 0, is_definition && !builds_indexes(&script));
+            // What is taken back is removed from the records, by a statement that asks in any case.
+            let is_definition = !job.is_undoing() && script.len() <= LARGE && is_definition(&script);
+            let is_quick = is_definition && !builds_indexes(&script);
+            self.begin(n, job, waiting == 0, is_quick);
             let mut is_spread = false;
             for (offset, piece) in pieces(&script) {
                 self.message.push(n, Text::Script(offset), piece);
@@ -106,10 +108,8 @@ impl<'r, 'a, C: Client> Batch<'r, 'a, C> {
             };
             self.message.push(n, Text::Engine, &prelude);
         }
-        if is_quick {
-            self.message.push(n, Text::Engine, BEGIN_QUICK);
-        } else {
-            self.message.push(n, Text::Engine, BEGIN);
+        self.message.push(n, Text::Engine, if is_quick { BEGIN_QUICK } else { BEGIN });
+        if !is_quick || !goal.limits.waits_briefly(job.settings()) {
             self.message.push(n, Text::Engine, &self.settings.watch("LOCAL"));
         }
         self.message.push(n, Text::Migration, &goal.limits.prepare(job.settings()));

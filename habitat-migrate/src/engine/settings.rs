@@ -156,6 +156,12 @@ impl Limits {
         sql
     }
 
+    /// Whether a statement that waits for nothing but a lock ends before the server would look for its client.
+    pub(super) fn waits_briefly(self, settings: &catalog::Settings) -> bool {
+        let timeout = settings.lock_timeout.or(self.lock_timeout);
+        timeout.is_some_and(|timeout| timeout <= Duration::from_millis(u64::from(WATCH)))
+    }
+
     /// Those about timeouts, for a transaction.
     pub(super) fn timeouts(self, settings: &catalog::Settings) -> String {
         self.timeouts_for("LOCAL", settings)

@@ -49,9 +49,18 @@ const ROOM: u64 = 1 << 30;
 /// A socket's path has at most 103 bytes on macOS and 107 on Linux; the folder's name and the socket's take 50.
 const LONGEST_PARENT: usize = 50;
 
-pub(super) fn free_bytes(folder: impl AsRef<Path>) -> Option<u64> {
+fn free_bytes(folder: impl AsRef<Path>) -> Option<u64> {
     let stat = rustix::fs::statvfs(folder.as_ref()).ok()?;
     Some(stat.f_bavail.saturating_mul(stat.f_frsize))
+}
+
+/// How many bytes there is room for: on the file system and, since what is there may be in memory, in the group of processes
+/// that a container is.
+pub(super) fn room(folder: &Path) -> u64 {
+    let number = |name| std::fs::read_to_string(format!("/sys/fs/cgroup/{name}")).ok()?.trim().parse().ok();
+    let (most, used): (Option<u64>, Option<u64>) = (number("memory.max"), number("memory.current"));
+    let group = most.map_or(u64::MAX, |most| most.saturating_sub(used.unwrap_or_default()));
+    free_bytes(folder).unwrap_or_default().min(group)
 }
 
 fn usable_by_all(folder: &Path) -> bool {
@@ -86,7 +95,7 @@ pub(super) fn initialise(
         let _ = std::fs::remove_dir_all(data);
     }
     program::output(initdb(data, installation, account, segments).arg("--no-sync"))?;
-    slim(data);
+    slim(data, account);
     Ok(())
 }
 
@@ -111,20 +120,17 @@ cp -R "$@" "$to/base/" && wait "$half"
 "#;
 
 /// Removes the maps of free space and of visibility, a quarter of all files: every database is copied and dropped file by
-/// file. The server does without them, and VACUUM makes them anew.
+/// file. The server does without them, and VACUUM makes them anew. By the account that owns them, as links there must not
+/// lead root elsewhere; those that stay do no harm.
 /// <https://www.postgresql.org/docs/current/storage-fsm.html>
-fn slim(data: &Path) {
-    let folders = std::fs::read_dir(data.join("base")).into_iter().flatten().flatten();
-    let files = folders.flat_map(|folder| std::fs::read_dir(folder.path()).into_iter().flatten().flatten());
-    for file in files.map(|file| file.path()) {
-        if MAPS.iter().any(|map| file.as_os_str().as_bytes().ends_with(map)) {
-            // One that stays does no harm.
-            let _ = std::fs::remove_file(file);
-        }
-    }
+fn slim(data: &Path, account: Option<&Account>) {
+    let mut remove = Command::new("/bin/sh");
+    remove.args(["-c", SLIM, "habitat-migrate-slim"]).arg(data);
+    Account::apply(account, &mut remove);
+    let _ = program::output(&mut remove);
 }
 
-const MAPS: [&[u8]; 2] = [b"_fsm", b"_vm"];
+const SLIM: &str = r#"rm -f "$1"/base/*/*_fsm "$1"/base/*/*_vm"#;
 
 impl Segments {
     fn options(self) -> &'static [&'static str] {
@@ -159,7 +165,7 @@ fn template(
             // Under the lock until it ends: it crashes if its folder is removed, and leaves shared memory behind.
             let mut initdb = initdb(&staging.folder().join("data"), installation, account, segments);
             program::output_under(&mut initdb, &lock)?;
-            slim(&staging.folder().join("data"));
+            slim(&staging.folder().join("data"), account);
             staging.finish("data", &name)?;
         }
     }
@@ -172,7 +178,7 @@ fn template_name(installation: &Installation, account: Option<&Account>, segment
     installation.version.line.hash(&mut hasher);
     installation.bin.hash(&mut hasher);
     account.map(|account| account.uid).hash(&mut hasher);
-    (std::env::consts::ARCH, INITDB, segments.options(), MAPS).hash(&mut hasher);
+    (std::env::consts::ARCH, INITDB, segments.options(), SLIM).hash(&mut hasher);
     format!("{}-{:016x}", installation.version.number, hasher.finish())
 }
 

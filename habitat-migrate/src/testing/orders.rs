@@ -12,6 +12,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 use super::account::Account;
+use super::error::{Kind, ServerError};
 use super::{keeper, lease, names};
 use crate::sql::{Ident, Literal};
 
@@ -22,27 +23,35 @@ pub(super) struct Orders {
 }
 
 impl Orders {
-    /// Gives the server in `folder` its two sessions. It needs no password: only its own account can enter the folder.
-    pub(super) fn prepare(folder: &Path, account: Option<&Account>) -> std::io::Result<()> {
+    /// Gives the server in `folder` its two sessions. They need no password: only its own account can enter the folder.
+    fn prepare(folder: &Path) -> Result<(), ServerError> {
+        let account = Account::for_server()?;
+        let failed = |source| Kind::Io { what: "give orders in", path: folder.to_owned(), source };
         let session = |first: &[u8]| {
-            let mut socket = UnixStream::connect(folder.join(lease::SOCKET))?;
-            socket.write_all(first)?;
-            Ok::<_, std::io::Error>(OwnedFd::from(socket))
+            let mut socket = UnixStream::connect(folder.join(lease::SOCKET)).map_err(failed)?;
+            socket.write_all(first).map_err(failed)?;
+            Ok::<_, ServerError>(OwnedFd::from(socket))
         };
         let copies = session(&startup())?;
         let drops = session(&[startup(), query(WAIT), query(DROP_ROLES)].concat())?;
-        keeper::carry(folder, &copies, &drops, account)
+        Ok(keeper::carry(folder, &copies, &drops, account.as_ref()).map_err(failed)?)
     }
 
-    /// The way to those of the server in `folder`, if it has them.
+    /// The way to those of the server in `folder`, if its keeper has pipes for orders. They are kept there until there are
+    /// sessions, which the first process makes, and any other one if they have ended since.
     pub(super) fn find(folder: &Path) -> Option<Self> {
         let open = |name| lease::open(&folder.join(name)).ok();
-        Some(Self { copies: open("copies")?, drops: open("drops")? })
+        let orders = Self { copies: open("copies")?, drops: open("drops")? };
+        if !folder.join("carried").exists() {
+            let folder = folder.to_owned();
+            std::thread::spawn(move || Self::prepare(&folder));
+        }
+        Some(orders)
     }
 
-    /// Orders a statement that makes a copy, to be carried out as soon as those before it are.
-    pub(super) fn copy(&self, statement: &str) {
-        order(&self.copies, &[statement]);
+    /// Orders a statement that makes a copy, to be carried out as soon as those before it are; whether there was room.
+    pub(super) fn copy(&self, statement: &str) -> bool {
+        order(&self.copies, &[statement])
     }
 
     /// Orders that a database is dropped when there is time, or once there are more than `most` of tests' databases on
@@ -59,11 +68,9 @@ impl Orders {
 
 /// What finds no room is left undone: a copy is then made by whoever needs it, and a database goes with its server or is
 /// swept when there are many.
-fn order(mut pipe: &File, statements: &[&str]) {
+fn order(mut pipe: &File, statements: &[&str]) -> bool {
     let message: Vec<u8> = statements.iter().flat_map(|statement| query(statement)).collect();
-    if message.len() <= AT_ONCE {
-        let _ = pipe.write_all(&message);
-    }
+    message.len() <= AT_ONCE && pipe.write_all(&message).is_ok()
 }
 
 /// The message that begins a session, in version 3.0 of the protocol.
@@ -107,9 +114,9 @@ DECLARE
     since constant timestamptz := pg_catalog.clock_timestamp();
 BEGIN
     WHILE EXISTS (SELECT FROM pg_catalog.pg_stat_activity WHERE datname = name)
-        AND pg_catalog.clock_timestamp() < since + '500 ms'::interval LOOP
+        AND pg_catalog.clock_timestamp() < since + '200 ms'::interval LOOP
         COMMIT;
-        PERFORM pg_catalog.pg_sleep(0.002);
+        PERFORM pg_catalog.pg_sleep(0.005);
     END LOOP;
     WHILE (SELECT pg_catalog.count(*) FROM pg_catalog.pg_database WHERE datname LIKE 'habitat\_test\_%') <= most
         AND EXISTS (SELECT FROM pg_catalog.pg_stat_activity WHERE application_name = 'habitat-migrate testing'

@@ -16,7 +16,6 @@ use super::error::{Kind, ServerError};
 use super::keeper::{self, Keeper};
 use super::lease::{self, Lease, State};
 use super::machine::Machine;
-use super::orders::Orders;
 use super::server::Server;
 use super::{binaries, builder, data, environment, fetch, unique};
 
@@ -138,9 +137,6 @@ impl Wish {
         let (account, cache) = (self.account.as_ref(), self.cache.as_ref());
         data::initialise(&data, &self.installation, account, cache, Segments::Small)?;
         let lease = keeper.start()?;
-        let (place, owner) = (folder.clone(), self.account.clone());
-        // Orders are kept until they are there. Without them tests make and sweep their databases themselves.
-        std::thread::spawn(move || Orders::prepare(&place, owner.as_ref()));
         Ok(self.server(folder, lease))
     }
 

@@ -10,7 +10,7 @@
 # not see it has to look for another server. So a server never stops under somebody's hands.
 #
 # FOLDER/copies and FOLDER/drops are pipes for orders that nobody waits for (`orders.rs`), and keep them until `carry` takes them to
-# two sessions, whose sockets are its standard input and output. It ends with those.
+# two sessions, whose sockets are its standard input and output. It ends with those; as long as FOLDER/carried is there, it is at work.
 #
 # Words on standard output: `folder`, `started PID`; it ends when the server does. Standard input says `start` once
 # there is something to start, and ends when the starter does.
@@ -108,13 +108,17 @@ sweep() {
     done
 }
 
-# With the sockets as 5 and 6, and both ends of the pipes as 7 and 8.
-carry() {
-    cat <"$1/copies" >&5 5<&- 6<&- 7>&- 8>&- &
-    cat <"$1/drops" >&6 5<&- 6<&- 7>&- 8>&- &
-    # What the server answers is nothing to anybody, until it is gone; then this process goes, and with it the pipes' last writer.
-    cat <&5 >/dev/null 6<&- 7>&- 8>&- &
-    cat <&6 >/dev/null 5<&- 7>&- 8>&-
+# Takes what is written to the pipe $1/$2 to the session whose socket is standard input, as long as that lasts.
+hand() {
+    exec 5<&0
+    # The keeper holds the pipe's other end: it has an end when that one ends.
+    cat <"$1/$2" >&5 &
+    writer=$!
+    # What the server answers is nothing to anybody.
+    cat <&5 >/dev/null
+    kill -s KILL "$writer"
+    # The other session may go on, beside one that takes its place.
+    rmdir "$1/carried"
 } 2>/dev/null
 
 case $1 in
@@ -130,8 +134,12 @@ case $1 in
         sweep "$@"
         ;;
     carry)
-        exec 5<&0 6<&1 3<&- 4<&- 9<&- 7<>"$2/copies" 8<>"$2/drops" </dev/null >/dev/null
-        # Nobody's child either.
-        carry "$2" &
+        # Somebody else may have been faster.
+        mkdir "$2/carried" 2>/dev/null || exit 0
+        # What is started in the background has no standard input but one from another descriptor.
+        exec 5<&0 6<&1 3<&- 4<&- 7<&- 8<&- 9<&- </dev/null >/dev/null
+        # Nobody's children either.
+        hand "$2" copies <&5 5<&- 6<&- &
+        hand "$2" drops <&6 5<&- 6<&- &
         ;;
 esac

@@ -17,9 +17,9 @@ pub(super) struct Litter {
 }
 
 impl Litter {
-    /// Whether it was a test's own database.
+    /// Whether it was a test's own database, and not kept to be looked at.
     pub(super) fn is_tests(&self) -> bool {
-        self.name.starts_with(names::TEST)
+        self.name.starts_with(names::TEST) && kept::read(&self.comment).is_none()
     }
 }
 
@@ -73,20 +73,22 @@ fn forgotten<'a>(templates: &mut [(u64, &'a str)], key: &str) -> Vec<&'a str> {
     others.take(too_many).map(|&(_, name)| name).collect()
 }
 
-/// Drops a piece, unless somebody holds the lock: then it is in use, or being swept.
-pub(super) fn sweep(client: &mut Client, piece: &Litter) -> Result<(), postgres::Error> {
+/// Drops a piece, unless somebody holds the lock: then it is in use, or being swept. Whether it was ours to drop.
+pub(super) fn sweep(client: &mut Client, piece: &Litter) -> Result<bool, postgres::Error> {
     let take = format!("SELECT pg_catalog.pg_try_advisory_lock({})", lock(&piece.lock));
     if column(&client.simple_query(&take)?) != ["t"] {
-        return Ok(());
+        return Ok(false);
     }
     // Since it was found its test may have failed, and left it to be looked at; or a template was used again.
     let messages = client.simple_query(&comment(&piece.name))?;
     if column(&messages) != [piece.comment.as_str()] {
-        return client.batch_execute(&unlock(&piece.lock));
+        client.batch_execute(&unlock(&piece.lock))?;
+        return Ok(false);
     }
     // Another login's is theirs to drop.
-    let _ = drop_database(client, &piece.name, piece.name.starts_with(names::TEST));
-    client.batch_execute(&unlock(&piece.lock))
+    let dropped = drop_database(client, &piece.name, piece.name.starts_with(names::TEST));
+    client.batch_execute(&unlock(&piece.lock))?;
+    Ok(dropped.is_ok())
 }
 
 /// Our databases, with their comments. One whose DROP was interrupted by a crash has a limit of -2.
