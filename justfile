@@ -16,6 +16,11 @@ nextest:
 cli:
     cargo test -p habitat-migrate --features cli,testing --lib --test cli
 
+# The command as it is given to people: its size, and how soon it tells the status of 5,000 migrations.
+shipped:
+    cargo build --profile dist -p habitat-migrate --features cli --bin habitat-migrate
+    HABITAT_COMMAND={{justfile_directory()}}/target/dist/habitat-migrate cargo test -p habitat-migrate --features cli,testing --test cli -- --ignored --nocapture as_it_is_shipped
+
 # Databases that other tools migrated are adopted; builds those tools.
 adoption:
     cargo test -p habitat-adoption

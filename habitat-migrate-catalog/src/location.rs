@@ -65,8 +65,9 @@ pub fn offset_of_character(text: &str, position: usize) -> usize {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Excerpt {
     location: Location,
-    line: String,
+    line: Box<str>,
     caret: usize,
+    is_shown: bool,
 }
 
 impl Excerpt {
@@ -94,7 +95,13 @@ impl Excerpt {
         if rest.next().is_some() {
             shown.push('…');
         }
-        Self { location, line: shown, caret }
+        Self { location, line: shown.into_boxed_str(), caret, is_shown: true }
+    }
+
+    /// The place alone, for a line that may hold a secret.
+    #[must_use]
+    pub fn without_line(self) -> Self {
+        Self { line: Box::default(), is_shown: false, ..self }
     }
 
     /// The place that the caret points at.
@@ -102,12 +109,13 @@ impl Excerpt {
         self.location
     }
 
-    /// The line, cut and escaped.
+    /// The line, cut and escaped; empty where it is not shown.
     pub fn line(&self) -> &str {
         &self.line
     }
 
-    /// Writes the place, the line and the caret as rustc does, with `label` behind the caret.
+    /// Writes the place, the line and the caret as rustc does, with `label` behind the caret. Of a line that is not shown there is the
+    /// place, and the label below it.
     ///
     /// # Errors
     /// Those of the writer.
@@ -115,6 +123,9 @@ impl Excerpt {
         let number = self.location.line.to_string();
         let margin = " ".repeat(number.len());
         writeln!(out, "{margin}--> {path}:{}", self.location)?;
+        if !self.is_shown {
+            return if label.is_empty() { Ok(()) } else { writeln!(out, "{margin} = {label}") };
+        }
         writeln!(out, "{margin} |")?;
         writeln!(out, "{number} | {}", self.line)?;
         writeln!(
@@ -192,6 +203,17 @@ mod tests {
         let excerpt = Excerpt::at(&text, 500);
         assert!(excerpt.line().chars().count() <= WIDTH + 2);
         assert_eq!(excerpt.line().chars().nth(excerpt.caret), Some('X'));
+    }
+
+    #[test]
+    fn a_line_that_is_not_shown_has_its_place() {
+        let excerpt = Excerpt::at("a = 1\npassword = \"hunter2", 17).without_line();
+        let mut out = String::new();
+        excerpt.render("a.toml", "", &mut out).expect("a String takes everything");
+        assert_eq!(out, " --> a.toml:2:12\n");
+        excerpt.render("a.toml", "no end", &mut out).expect("a String takes everything");
+        assert_eq!(out, " --> a.toml:2:12\n --> a.toml:2:12\n  = no end\n");
+        assert!(!format!("{excerpt:?}").contains("hunter2"), "{excerpt:?}");
     }
 
     #[test]

@@ -41,6 +41,13 @@ impl Problem {
         self
     }
 
+    /// Shows the place without its line, which may hold a secret.
+    #[must_use]
+    pub fn without_line(mut self) -> Self {
+        self.excerpt = self.excerpt.map(Excerpt::without_line);
+        self
+    }
+
     /// The file or the folder, as messages name it.
     pub fn path(&self) -> &str {
         &self.path
@@ -190,6 +197,14 @@ mod tests {
             problem.to_string(),
             "error: this COMMIT is wrong\n --> people/04_x.sql:2:1\n  |\n2 | COMMIT;\n  | ^\n  = help: remove it"
         );
+    }
+
+    #[test]
+    fn a_problem_without_its_line_has_its_place() {
+        let problem = Problem::at("habitat.toml", "token = \"hunter2\n", 8, "a string has no end");
+        let shown = problem.with_help("end it").without_line();
+        assert_eq!(shown.location().map(|place| place.to_string()).as_deref(), Some("1:9"));
+        assert_eq!(shown.to_string(), "error: a string has no end\n --> habitat.toml:1:9\n  = help: end it");
     }
 
     #[test]

@@ -27,7 +27,13 @@ impl Browser {
         let named = std::env::var_os("HABITAT_CHROMIUM").map(PathBuf::from);
         let found = named.into_iter().chain(places.map(PathBuf::from)).find(|path| path.exists());
         if found.is_none() {
-            println!("skipped: no Chromium here (apt-get install chromium, or name it in HABITAT_CHROMIUM)");
+            let why = "no Chromium here (apt-get install chromium, or name it in HABITAT_CHROMIUM)";
+            // Set where everything is installed.
+            assert!(
+                std::env::var_os("HABITAT_NO_SKIP").is_none(),
+                "skipped, and HABITAT_NO_SKIP is set: {why}"
+            );
+            println!("skipped: {why}");
         }
         found.map(Self)
     }

@@ -2,9 +2,11 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::client::Failure;
 use crate::server::ServerError;
+use crate::sql::Literal;
 
 /// What is returned here.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -21,7 +23,9 @@ pub(super) enum Cause {
     HiddenRows { login: String, tables: Vec<String> },
     Unconfirmed { database: String, recorded: String },
     NotEmpty { database: String, found: Vec<String> },
+    Locked { waited: Duration, holders: Vec<String>, said: String },
     Program { name: String, said: String },
+    Unrecorded { database: String, recorded: String, why: Error },
     File { path: PathBuf, what: &'static str, source: std::io::Error },
     Server(Box<ServerError>),
     Lost(String),
@@ -41,8 +45,12 @@ pub enum ErrorKind {
     Unconfirmed,
     /// The database to restore into is not a fresh one. Nothing was changed.
     NotEmpty,
+    /// Somebody held a table in ACCESS EXCLUSIVE mode for longer than `pg_dump` waits.
+    Locked,
     /// `pg_dump` or `pg_restore` failed. What it restored was rolled back.
     Program,
+    /// The data is restored, and the database passes for what the backup was taken of, as what it is recorded as could not be put back.
+    Unrecorded,
     /// A file could not be read or written.
     File,
     /// The server refused a question.
@@ -67,6 +75,14 @@ impl Error {
         })
     }
 
+    /// What a program said, where that is the reason.
+    pub(super) fn said(&self) -> Option<&str> {
+        match &*self.0 {
+            Cause::Program { said, .. } => Some(said),
+            _ => None,
+        }
+    }
+
     /// The kind of reason.
     pub fn kind(&self) -> ErrorKind {
         match &*self.0 {
@@ -75,7 +91,9 @@ impl Error {
             Cause::HiddenRows { .. } => ErrorKind::HiddenRows,
             Cause::Unconfirmed { .. } => ErrorKind::Unconfirmed,
             Cause::NotEmpty { .. } => ErrorKind::NotEmpty,
+            Cause::Locked { .. } => ErrorKind::Locked,
             Cause::Program { .. } => ErrorKind::Program,
+            Cause::Unrecorded { .. } => ErrorKind::Unrecorded,
             Cause::File { .. } => ErrorKind::File,
             Cause::Server(_) => ErrorKind::Server,
             Cause::Lost(_) => ErrorKind::Lost,
@@ -97,6 +115,14 @@ impl Error {
             Cause::Unconfirmed { database, .. } => {
                 format!("if it is meant, confirm it with the database's name: `.confirm({database:?})`")
             }
+            Cause::Locked { holders, .. } => {
+                let who = if holders.is_empty() { "whoever holds it is done" } else { "they are done" };
+                format!("wait until {who}, or wait for longer: `Backups::lock_timeout`")
+            }
+            Cause::Unrecorded { recorded, .. } => format!(
+                "run `UPDATE SCHEMA.schema_migrations_environment SET name = {}` for each schema that has this table, and `ANALYZE`",
+                Literal(recorded)
+            ),
             Cause::NotEmpty { .. } => "create a new database and restore into that".to_owned(),
             _ => return None,
         };
@@ -123,6 +149,15 @@ impl fmt::Display for Error {
             Cause::NotEmpty { database, found } => {
                 write!(f, "database {database} is not a fresh one: it has {}", found.join(", "))
             }
+            Cause::Locked { waited, .. } => {
+                write!(f, "pg_dump gave up behind a lock on a table that it had waited {waited:?} for")
+            }
+            Cause::Unrecorded { database, recorded, why } => {
+                write!(
+                    f,
+                    "the data is restored; that database {database} is {recorded} could not be recorded again: {why}"
+                )
+            }
             Cause::Program { name, said } => {
                 write!(f, "{name} failed: {}", said.lines().next().unwrap_or("it said nothing"))
             }
@@ -138,6 +173,9 @@ impl fmt::Debug for Error {
         write!(f, "error: {self}")?;
         let more: Vec<&str> = match &*self.0 {
             Cause::Program { said, .. } => said.lines().skip(1).collect(),
+            Cause::Locked { holders, said, .. } => {
+                said.lines().chain(holders.iter().map(String::as_str)).collect()
+            }
             Cause::NoProgram { tried, .. } => tried.iter().map(String::as_str).collect(),
             _ => Vec::new(),
         };

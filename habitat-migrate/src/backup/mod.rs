@@ -27,7 +27,9 @@
 
 mod error;
 mod list;
+mod lock;
 mod name;
+mod partial;
 mod program;
 mod question;
 mod restore;
@@ -36,6 +38,7 @@ mod schema;
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
@@ -50,6 +53,7 @@ pub(crate) use schema::dump_schema_by;
 use crate::client::Client;
 use crate::provision::Connection;
 use error::Cause;
+use partial::{Partial, sweep};
 use program::{Folders, Tool};
 
 /// A folder of backups, and how long they are kept in it.
@@ -58,7 +62,17 @@ pub struct Backups {
     folder: PathBuf,
     days: Option<u32>,
     newest: Option<usize>,
+    patience: Duration,
     folders: Folders,
+}
+
+/// What came of a backup.
+pub(crate) struct Taken {
+    pub(crate) backup: Backup,
+    /// Those that nothing kept any longer.
+    pub(crate) removed: Vec<Backup>,
+    /// Why files are still there that should have gone, too.
+    pub(crate) left: Vec<Error>,
 }
 
 /// One backup: a file of `pg_dump`'s custom format, compressed.
@@ -73,7 +87,8 @@ pub struct Backup {
 impl Backups {
     /// The backups in this folder, which is made when it is needed. All of them are kept.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
-        Self { folder: folder.into(), days: None, newest: None, folders: Folders::default() }
+        let (patience, folders) = (lock::PATIENCE, Folders::default());
+        Self { folder: folder.into(), days: None, newest: None, patience, folders }
     }
 
     /// Keeps those of the last days, counted back from the newest.
@@ -88,6 +103,14 @@ impl Backups {
     #[must_use]
     pub fn keep_newest(mut self, count: usize) -> Self {
         self.newest = Some(count);
+        self
+    }
+
+    /// How long `pg_dump` waits for the tables that it reads, in whole milliseconds; it fails behind one that somebody holds in ACCESS EXCLUSIVE mode for
+    /// longer. Default: 30 s.
+    #[must_use]
+    pub fn lock_timeout(mut self, timeout: Duration) -> Self {
+        self.patience = timeout;
         self
     }
 
@@ -110,10 +133,13 @@ impl Backups {
     /// refused: where row-level security holds for the login (`FORCE` holds the owner, too), each such table needs a policy that shows the
     /// login every row. The file is the login's alone (mode 0600), and has its name only once it is whole.
     ///
+    /// What a killed run has left of its file in the folder is removed as well. An old file that cannot be removed is a warning in the log and no
+    /// error, as the backup is there; the next one tries again.
+    ///
     /// # Errors
     ///
-    /// [`ErrorKind::NoProgram`], [`ErrorKind::HiddenRows`], [`ErrorKind::WrongConnection`], [`ErrorKind::Program`], [`ErrorKind::File`],
-    /// [`ErrorKind::Server`], [`ErrorKind::Lost`]. No backup is left then, and none is removed.
+    /// [`ErrorKind::NoProgram`], [`ErrorKind::HiddenRows`], [`ErrorKind::WrongConnection`], [`ErrorKind::Locked`], [`ErrorKind::Program`],
+    /// [`ErrorKind::File`], [`ErrorKind::Server`], [`ErrorKind::Lost`]. No backup is left then, and none is removed.
     ///
     /// # Cancellation
     ///
@@ -123,24 +149,27 @@ impl Backups {
         client: &'a mut C,
         connection: &'a Connection,
     ) -> C::Outcome<'a, Result<Backup>> {
-        C::complete(Box::pin(async move { Ok(self.take(client, connection).await?.0) }))
+        C::complete(Box::pin(async move {
+            let taken = self.take(client, connection).await?;
+            for error in &taken.left {
+                tracing::warn!("{error}");
+            }
+            tracing::info!(removed = taken.removed.len(), "backed up {}", taken.backup);
+            Ok(taken.backup)
+        }))
     }
 
-    /// [`Backups::create`], with the backups that were removed behind it.
+    /// [`Backups::create`], with what became of the files that nothing kept any longer.
     #[cfg(feature = "cli")]
     pub(crate) fn create_and_prune<'a, C: Client>(
         &'a self,
         client: &'a mut C,
         connection: &'a Connection,
-    ) -> C::Outcome<'a, Result<(Backup, Vec<Backup>)>> {
+    ) -> C::Outcome<'a, Result<Taken>> {
         C::complete(Box::pin(self.take(client, connection)))
     }
 
-    async fn take<C: Client>(
-        &self,
-        client: &mut C,
-        connection: &Connection,
-    ) -> Result<(Backup, Vec<Backup>)> {
+    async fn take<C: Client>(&self, client: &mut C, connection: &Connection) -> Result<Taken> {
         let server = question::server(client, connection).await?;
         let tools = self.folders.find(server.version)?;
         let hidden = question::hidden_tables(client).await?;
@@ -148,21 +177,25 @@ impl Backups {
             return Err(Error::new(Cause::HiddenRows { login: server.login, tables: hidden }));
         }
         make_folder(&self.folder)?;
+        let mut left = sweep(&self.folder);
         let path = self.folder.join(name::of(&server.database, server.time));
         let partial = Partial::create(&path)?;
         let mut dump = tools.command(Tool::Dump, connection);
-        dump.args(["--format=custom", "--no-password", "--file"]).arg(&partial.path);
+        dump.args(["--format=custom", "--no-password", &lock::argument(self.patience), "--file"]);
+        dump.arg(partial.path());
         // Without it a session that policies hold is an error; with it, what they show is all, as was seen above.
         if !server.bypasses_policies {
             dump.arg("--enable-row-security");
         }
-        program::run(client, dump).await?;
+        if let Err(error) = program::run(client, dump).await {
+            return Err(lock::explained(client, error, self.patience).await);
+        }
         let mut list = tools.local(Tool::Restore);
-        program::run(client, list.arg("--list").arg(&partial.path)).await?;
-        partial.keep(&path)?;
-        let backup = Backup::open(&path)?;
-        let removed = self.prune(&server.database)?;
-        Ok((backup, removed))
+        program::run(client, list.arg("--list").arg(partial.path())).await?;
+        let backup = partial.keep(&path).and_then(|()| Backup::open(&path))?;
+        let (removed, stay) = self.clear(&server.database);
+        left.extend(stay);
+        Ok(Taken { backup, removed, left })
     }
 
     /// The backups of a database, the newest first. A file that [`Backups::create`] has not named is none.
@@ -202,19 +235,30 @@ impl Backups {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::File`] where one cannot be removed; those before it are.
+    /// [`ErrorKind::File`] where the folder cannot be read, or one cannot be removed; all others are.
     pub fn prune(&self, database: &str) -> Result<Vec<Backup>> {
-        let backups = self.list(database)?;
-        let Some(newest) = backups.first().map(|backup| backup.taken_at) else { return Ok(Vec::new()) };
-        let mut removed = Vec::new();
+        let (removed, stay) = self.clear(database);
+        stay.into_iter().next().map_or(Ok(removed), Err)
+    }
+
+    /// Removes what it can, and also gives why others stay.
+    fn clear(&self, database: &str) -> (Vec<Backup>, Vec<Error>) {
+        let backups = match self.list(database) {
+            Ok(backups) => backups,
+            Err(error) => return (Vec::new(), vec![error]),
+        };
+        let newest = backups.first().map(|backup| backup.taken_at).unwrap_or_default();
+        let (mut removed, mut stay) = (Vec::new(), Vec::new());
         for (rank, backup) in backups.into_iter().enumerate() {
-            if !self.keeps(rank, newest - backup.taken_at) {
-                fs::remove_file(&backup.path)
-                    .map_err(|error| Error::file(&backup.path, "cannot be removed", error))?;
-                removed.push(backup);
+            if self.keeps(rank, newest - backup.taken_at) {
+                continue;
+            }
+            match partial::remove(&backup.path) {
+                Ok(()) => removed.push(backup),
+                Err(error) => stay.push(error),
             }
         }
-        Ok(removed)
+        (removed, stay)
     }
 
     /// Whether a backup stays: `rank` is 0 for the newest.
@@ -269,46 +313,6 @@ impl fmt::Display for Backup {
         let at = self.taken_at.format("%Y-%m-%d %H:%M:%S UTC");
         write!(f, "{} at {at}, {} KB", self.database, self.size.div_ceil(1000))
     }
-}
-
-/// A file that is being written, removed unless it is kept.
-struct Partial {
-    path: PathBuf,
-}
-
-impl Partial {
-    /// A private file beside the one that it will be.
-    fn create(path: &Path) -> Result<Self> {
-        let mut hidden = std::ffi::OsString::from(".");
-        hidden.push(path.file_name().unwrap_or_default());
-        hidden.push(format!(".{}.partial", std::process::id()));
-        let partial = path.with_file_name(hidden);
-        private().open(&partial).map_err(|error| Error::file(&partial, "cannot be written", error))?;
-        Ok(Self { path: partial })
-    }
-
-    /// Gives it its name, once it is on the disk; another file of that name is not replaced.
-    fn keep(self, path: &Path) -> Result<()> {
-        let synced = fs::File::open(&self.path).and_then(|file| file.sync_all());
-        let kept = synced.and_then(|()| fs::hard_link(&self.path, path));
-        kept.map_err(|error| Error::file(path, "cannot be written", error))
-    }
-}
-
-impl Drop for Partial {
-    fn drop(&mut self) {
-        // One that is kept has another name by now.
-        let _ = fs::remove_file(&self.path);
-    }
-}
-
-/// How a file is made that its owner alone may read.
-fn private() -> fs::OpenOptions {
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options
 }
 
 fn make_folder(folder: &Path) -> Result<()> {

@@ -1,9 +1,12 @@
 //! What is asked of the server before a backup is taken or restored.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 
 use super::error::{Cause, Error, Result};
-use crate::client::{Client, Reply};
+use crate::client::{Client, Reply, Row};
+use crate::event::Holder;
 use crate::provision::Connection;
 use crate::sql::{Ident, Literal};
 
@@ -92,6 +95,24 @@ pub(super) async fn keep_record<C: Client>(client: &mut C, before: &Target) -> R
     Ok(())
 }
 
+/// The sessions that hold a table in ACCESS EXCLUSIVE mode, or wait to, with whoever is behind them.
+pub(super) async fn holders<C: Client>(client: &mut C) -> Result<Vec<String>> {
+    let reply = ask(client, HOLDERS).await?;
+    let filled = |row: &Row, column| row.value(column).filter(|text| !text.is_empty()).map(str::to_owned);
+    let holder = |row: &Row| {
+        let session = Holder {
+            pid: row.number(1)?,
+            application: filled(row, 2),
+            client: filled(row, 3),
+            age: row.number(4).map(Duration::from_micros),
+        };
+        let state = filled(row, 5).map(|state| format!(", {state}")).unwrap_or_default();
+        let verb = if row.is_true(7) { "holds" } else { "waits for" };
+        Some(format!("{session}{state}, {verb} AccessExclusiveLock on {}", row.text(6)))
+    };
+    Ok(reply.rows("holder").filter_map(holder).collect())
+}
+
 async fn ask<C: Client>(client: &mut C, sql: &str) -> Result<Reply> {
     client.run(sql).await.map_err(Error::failed)
 }
@@ -119,6 +140,19 @@ SELECT 'hidden' AS \"habitat-migrate\", pg_catalog.format('%I.%I', n.nspname, c.
    AND (c.relforcerowsecurity OR NOT pg_catalog.pg_has_role(SESSION_USER, c.relowner, 'USAGE'))
    AND (all_rows IS NOT TRUE OR narrowed IS TRUE)
  ORDER BY 2;
+";
+
+const HOLDERS: &str = "\
+SELECT 'holder' AS \"habitat-migrate\", l.pid, a.application_name, pg_catalog.host(a.client_addr),
+       pg_catalog.floor(EXTRACT(epoch FROM pg_catalog.clock_timestamp() - a.xact_start) * 1000000)::pg_catalog.int8,
+       a.state, pg_catalog.format('%I.%I', n.nspname, c.relname), l.granted
+  FROM pg_catalog.pg_locks AS l JOIN pg_catalog.pg_class AS c ON c.oid = l.relation
+  JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+  LEFT JOIN pg_catalog.pg_stat_activity AS a ON a.pid = l.pid
+ WHERE l.locktype = 'relation' AND l.mode = 'AccessExclusiveLock' AND l.pid <> pg_catalog.pg_backend_pid()
+   AND l.database = (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = pg_catalog.current_database())
+   AND c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f') AND n.nspname NOT LIKE 'pg\\_%'
+ ORDER BY l.granted DESC, a.xact_start, l.pid, 7 LIMIT 10;
 ";
 
 const TARGET: &str = "\

@@ -5,9 +5,10 @@ use std::io::Write as _;
 use std::path::PathBuf;
 
 use super::error::{Cause, Error, Result};
+use super::partial::private;
 use super::program::{self, Folders, Tool};
 use super::question::Target;
-use super::{Backup, list, private, question};
+use super::{Backup, list, question};
 use crate::client::Client;
 use crate::provision::Connection;
 
@@ -43,7 +44,8 @@ impl Restore {
     ///
     /// The database is a fresh one, without tables: one that was just created, or just provisioned. The roles that own things and have
     /// rights in the backup are there; provisioning makes them. What the database is recorded as stays what it is: production's
-    /// backup does not make production of another database; one that is recorded as nothing becomes what the backup says. Statistics are gathered behind it.
+    /// backup does not make production of another database; one that is recorded as nothing becomes what the backup says. Statistics are
+    /// gathered behind it; where that fails, the log has a warning.
     ///
     /// # Errors
     ///
@@ -51,6 +53,8 @@ impl Restore {
     /// [`ErrorKind::NoProgram`](super::ErrorKind::NoProgram), [`ErrorKind::WrongConnection`](super::ErrorKind::WrongConnection),
     /// [`ErrorKind::Program`](super::ErrorKind::Program), [`ErrorKind::File`](super::ErrorKind::File),
     /// [`ErrorKind::Server`](super::ErrorKind::Server), [`ErrorKind::Lost`](super::ErrorKind::Lost). The database is as it was then.
+    ///
+    /// [`ErrorKind::Unrecorded`](super::ErrorKind::Unrecorded): everything is restored then, and [`Error::advice`] tells what is left to do.
     ///
     /// # Cancellation
     ///
@@ -61,42 +65,62 @@ impl Restore {
         connection: &'a Connection,
     ) -> C::Outcome<'a, Result<()>> {
         C::complete(Box::pin(async move {
-            let server = question::server(client, connection).await?;
-            let database = server.database;
-            let tools = self.folders.find(server.version)?;
-            let target = question::target(client).await?;
-            if let Some(recorded) = precious(&target) {
-                if !self.confirmed.contains(&database) {
-                    return Err(Error::new(Cause::Unconfirmed { database, recorded: recorded.to_owned() }));
-                }
+            if let Some(error) = self.restore(client, connection).await? {
+                tracing::warn!("the data is restored; its statistics are not gathered: {error}");
             }
-            let target = fresh(database, target)?;
-            let mut read = tools.local(Tool::Restore);
-            let all = program::run(client, read.arg("--list").arg(self.backup.path())).await?;
-            let wanted = Wanted::write(&list::without(&all, &target))?;
-            let mut restore = tools.command(Tool::Restore, connection);
-            restore
-                .args(["--exit-on-error", "--single-transaction", "--no-password", "--use-list"])
-                .arg(&wanted.0);
-            // Materialized views are filled behind the policies of what they read.
-            if !server.bypasses_policies {
-                restore.arg("--enable-row-security");
-            }
-            restore.arg(program::to_database(connection.database())).arg(self.backup.path());
-            program::run(client, restore).await?;
-            question::keep_record(client, &target).await?;
-            client.run("ANALYZE").await.map_err(Error::failed)?;
             Ok(())
         }))
+    }
+
+    /// [`Restore::run`], with why statistics were not gathered.
+    #[cfg(feature = "cli")]
+    pub(crate) fn run_and_tell<'a, C: Client>(
+        &'a self,
+        client: &'a mut C,
+        connection: &'a Connection,
+    ) -> C::Outcome<'a, Result<Option<Error>>> {
+        C::complete(Box::pin(self.restore(client, connection)))
+    }
+
+    async fn restore<C: Client>(&self, client: &mut C, connection: &Connection) -> Result<Option<Error>> {
+        let server = question::server(client, connection).await?;
+        let database = server.database;
+        let tools = self.folders.find(server.version)?;
+        let target = question::target(client).await?;
+        if let Some(recorded) = precious(&target) {
+            if !self.confirmed.contains(&database) {
+                return Err(Error::new(Cause::Unconfirmed { database, recorded: recorded.to_owned() }));
+            }
+        }
+        let target = fresh(&database, target)?;
+        let mut read = tools.local(Tool::Restore);
+        let all = program::run(client, read.arg("--list").arg(self.backup.path())).await?;
+        let wanted = Wanted::write(&list::without(&all, &target))?;
+        let mut restore = tools.command(Tool::Restore, connection);
+        restore
+            .args(["--exit-on-error", "--single-transaction", "--no-password", "--use-list"])
+            .arg(&wanted.0);
+        // Materialized views are filled behind the policies of what they read.
+        if !server.bypasses_policies {
+            restore.arg("--enable-row-security");
+        }
+        restore.arg(program::to_database(connection.database())).arg(self.backup.path());
+        program::run(client, restore).await?;
+        // It is committed from here on.
+        if let Err(why) = question::keep_record(client, &target).await {
+            let recorded = target.recorded.into_iter().next().unwrap_or_default();
+            return Err(Error::new(Cause::Unrecorded { database, recorded, why }));
+        }
+        Ok(client.run("ANALYZE").await.map_err(Error::failed).err())
     }
 }
 
 /// The target, if nothing is in it.
-fn fresh(database: String, target: Target) -> Result<Target> {
+fn fresh(database: &str, target: Target) -> Result<Target> {
     if target.relations.is_empty() {
         return Ok(target);
     }
-    Err(Error::new(Cause::NotEmpty { database, found: target.relations }))
+    Err(Error::new(Cause::NotEmpty { database: database.to_owned(), found: target.relations }))
 }
 
 fn precious(target: &Target) -> Option<&str> {
@@ -110,7 +134,7 @@ pub(crate) fn look<'a, C: Client>(
     database: &'a str,
 ) -> C::Outcome<'a, Result<Option<String>>> {
     C::complete(Box::pin(async move {
-        let target = fresh(database.to_owned(), question::target(client).await?)?;
+        let target = fresh(database, question::target(client).await?)?;
         Ok(precious(&target).map(str::to_owned))
     }))
 }

@@ -1,6 +1,11 @@
 //! The schema of a database as SQL, for review in git: [`dump_schema`].
 
+#[cfg(feature = "cli")]
+use std::path::PathBuf;
+use std::time::Duration;
+
 use super::error::Result;
+use super::lock;
 use super::program::{self, Folders, Tool};
 use super::question;
 use crate::client::Client;
@@ -27,7 +32,7 @@ use crate::provision::Connection;
 /// # Errors
 ///
 /// [`ErrorKind::NoProgram`](super::ErrorKind::NoProgram), [`ErrorKind::WrongConnection`](super::ErrorKind::WrongConnection),
-/// [`ErrorKind::Program`](super::ErrorKind::Program), [`ErrorKind::File`](super::ErrorKind::File),
+/// [`ErrorKind::Locked`](super::ErrorKind::Locked) behind a table that is locked for more than 30 s, [`ErrorKind::Program`](super::ErrorKind::Program), [`ErrorKind::File`](super::ErrorKind::File),
 /// [`ErrorKind::Server`](super::ErrorKind::Server), [`ErrorKind::Lost`](super::ErrorKind::Lost).
 ///
 /// # Cancellation
@@ -37,26 +42,35 @@ pub fn dump_schema<'a, C: Client>(
     client: &'a mut C,
     connection: &'a Connection,
 ) -> C::Outcome<'a, Result<String>> {
-    C::complete(Box::pin(dump(client, connection, Folders::default())))
+    C::complete(Box::pin(dump(client, connection, Folders::default(), lock::PATIENCE)))
 }
 
-/// [`dump_schema`] by the programs of a folder, where one is named, and no others.
+/// [`dump_schema`] by the programs of a folder, where one is named, and no others; they wait for tables as long as is said.
 #[cfg(feature = "cli")]
 pub(crate) fn dump_schema_by<'a, C: Client>(
     client: &'a mut C,
     connection: &'a Connection,
-    programs: Option<std::path::PathBuf>,
+    programs: Option<PathBuf>,
+    patience: Option<Duration>,
 ) -> C::Outcome<'a, Result<String>> {
     let folders = programs.map(Folders::named).unwrap_or_default();
-    C::complete(Box::pin(dump(client, connection, folders)))
+    C::complete(Box::pin(dump(client, connection, folders, patience.unwrap_or(lock::PATIENCE))))
 }
 
-async fn dump<C: Client>(client: &mut C, connection: &Connection, folders: Folders) -> Result<String> {
+async fn dump<C: Client>(
+    client: &mut C,
+    connection: &Connection,
+    folders: Folders,
+    patience: Duration,
+) -> Result<String> {
     let server = question::server(client, connection).await?;
     let tools = folders.find(server.version)?;
     let mut dump = tools.command(Tool::Dump, connection);
-    dump.args(["--schema-only", "--no-password", "--encoding=UTF8"]);
-    Ok(normalised(&program::run(client, dump).await?))
+    dump.args(["--schema-only", "--no-password", "--encoding=UTF8", &lock::argument(patience)]);
+    match program::run(client, dump).await {
+        Ok(text) => Ok(normalised(&text)),
+        Err(error) => Err(lock::explained(client, error, patience).await),
+    }
 }
 
 /// A dump without what differs between minor versions. Only its head and its tail have such lines: one within a function's body stays.

@@ -7,6 +7,8 @@ use super::config::Flags;
 use super::verb::Verb;
 
 /// A verb with its arguments: parsed by clap, within a program's own command or by [`main`](super::main).
+///
+/// Its `Debug` tells which settings flags gave, and not their values, so that a service may log what it was called with.
 #[derive(Args, Debug)]
 pub struct Command {
     #[command(flatten)]
@@ -65,4 +67,32 @@ fn program_name() -> String {
     let name =
         path.as_deref().and_then(|path| path.file_stem()).map(|name| name.to_string_lossy().into_owned());
     name.unwrap_or_else(|| "habitat-migrate".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::Program;
+
+    #[test]
+    fn r47_a_command_in_a_log_tells_which_settings_are_given_and_none_of_their_values() {
+        let arguments = [
+            "habitat-migrate",
+            "--database-url",
+            "postgres://app:hunter2@db/shop",
+            "--lock-wait=hunter2",
+            "up",
+            "--set",
+            "token=hunter2",
+            "--set=hunter2",
+        ];
+        let program = Program::try_parse_from(arguments).expect("arguments");
+        for shown in [format!("{program:?}"), format!("{program:#?}")] {
+            assert!(!shown.contains("hunter2"), "{shown}");
+            for told in ["Up", "database-url", "lock-wait", "set token"] {
+                assert!(shown.contains(told), "{told}: {shown}");
+            }
+        }
+    }
 }

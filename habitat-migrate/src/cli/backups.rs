@@ -1,13 +1,14 @@
 //! Backups and dumps of the schema, as several verbs take them.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
 use super::context::Context;
 use super::failure::Failure;
-use super::file;
-use crate::backup::{Backup, Backups, dump_schema_by};
+use super::{file, paint};
+use crate::backup::{Backup, Backups, Error, dump_schema_by};
 use crate::migrator::Migrator;
 
 /// The backups of the folder that is named, here or in the settings; none where nobody names one.
@@ -20,6 +21,9 @@ pub(crate) fn said(context: &Context, folder: Option<&Path>) -> Option<Backups> 
     }
     if let Some(count) = settings.count("keep-newest") {
         backups = backups.keep_newest(usize::try_from(count).unwrap_or(usize::MAX));
+    }
+    if let Some(time) = settings.duration("lock-timeout") {
+        backups = backups.lock_timeout(time);
     }
     if let Some(programs) = programs(context) {
         backups = backups.programs(programs);
@@ -44,11 +48,21 @@ pub(crate) fn needed(context: &Context, folder: Option<&Path>) -> Result<Backups
     })
 }
 
-/// Takes a backup; also gives those that were removed behind it.
+/// Takes a backup; also gives those that were removed behind it. It tells of files that should have gone, too.
 pub(crate) fn take(context: &Context, backups: &Backups) -> Result<(Backup, Vec<Backup>), Failure> {
     let (mut client, connection) = context.login()?;
     let what = format!("taking a backup of {}", connection.database());
-    Ok(context.during(&what, || backups.create_and_prune(&mut client, &connection))?)
+    let taken = context.during(&what, || backups.create_and_prune(&mut client, &connection))?;
+    for error in &taken.left {
+        warn("the backup is taken; an old file stays", error, "remove it, or let its owner do so");
+    }
+    Ok((taken.backup, taken.removed))
+}
+
+/// Says what is not as it should be although the verb comes to its end, also to whoever wants to be told of errors only.
+pub(crate) fn warn(what: &str, error: &Error, next: &str) {
+    let head = paint::paint(paint::TO_DO, "warning:");
+    let _ = writeln!(anstream::stderr(), "{head} {what}: {error}\n = next: {next}");
 }
 
 /// Takes one before a run, unless that has nothing to do.
@@ -67,9 +81,13 @@ pub(crate) fn before(context: &Context, migrator: &Migrator) -> Result<Option<Ba
 /// The schema as SQL.
 pub(crate) fn schema(context: &Context) -> Result<String, Failure> {
     let (mut client, connection) = context.login()?;
+<<<<<<< HEAD
     let what = format!("dumping the schema of {}", connection.database());
     let programs = programs(context);
     Ok(context.during(&what, || dump_schema_by(&mut client, &connection, programs))?)
+=======
+    let patience = context.settings.duration("lock-timeout");
+    Ok(dump_schema_by(&mut client, &connection, programs(context), patience)?)
 }
 
 /// Writes the schema to a file, and tells whether that was another one before.

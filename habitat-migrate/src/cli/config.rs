@@ -1,6 +1,7 @@
 //! What flags, variables and `habitat.toml` say: [`Settings`]. A flag comes before a variable, a variable before the file.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -21,8 +22,8 @@ use key::{KEYS, Key};
 /// The name of the file.
 pub(crate) const FILE: &str = "habitat.toml";
 
-/// Everything that is set, with where it was.
-#[derive(Debug, Default)]
+/// Everything that is set, with where it was. Its `Debug` tells who said what, without the values: passwords are among them.
+#[derive(Default)]
 pub(crate) struct Settings {
     values: BTreeMap<&'static str, Said>,
     pub(crate) folders: Vec<FolderOf>,
@@ -32,7 +33,7 @@ pub(crate) struct Settings {
 }
 
 /// A value, and who said it: `--lock-wait`, `HABITAT_LOCK_WAIT`, `habitat.toml:3:13`.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Said {
     pub(crate) value: String,
     pub(crate) by: String,
@@ -43,6 +44,23 @@ pub(crate) struct Said {
 pub(crate) struct FolderOf {
     pub(crate) path: PathBuf,
     pub(crate) context: Option<String>,
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings")
+            .field("values", &self.values)
+            .field("folders", &self.folders)
+            .field("placeholders", &self.placeholders.keys())
+            .field("file", &self.file)
+            .finish()
+    }
+}
+
+impl fmt::Debug for Said {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "by {}", self.by)
+    }
 }
 
 impl Settings {
@@ -188,5 +206,21 @@ pub(crate) fn suggestion<'a>(word: &str, known: impl Iterator<Item = &'a str> + 
     match nearest(word, known.clone()) {
         Some(meant) => format!("did you mean `{meant}`?"),
         None => format!("there are: {}", known.collect::<Vec<_>>().join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Said, Settings};
+
+    #[test]
+    fn r47_settings_tell_who_said_what_and_no_value() {
+        let mut settings = Settings::default();
+        let value = "postgres://app:hunter2@db/shop".to_owned();
+        settings.values.insert("database-url", Said { value, by: "DATABASE_URL".to_owned() });
+        settings.placeholders.insert("token".to_owned(), "hunter2".to_owned());
+        let shown = format!("{settings:?}");
+        assert!(!shown.contains("hunter2"), "{shown}");
+        assert!(shown.contains("by DATABASE_URL") && shown.contains("\"token\""), "{shown}");
     }
 }

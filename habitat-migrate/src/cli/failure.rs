@@ -268,7 +268,7 @@ fn confirmed(text: &str, function: &str) -> String {
 
 const CONFIRM: [&str; 2] = ["`Migrator::confirm(", "`.confirm("];
 
-const ADVICE: [(&str, &str); 24] = [
+const ADVICE: [(&str, &str); 25] = [
     // Policies that are given to a run.
     ("migrate with `Missing::Ignore`", "run `up --missing ignore`"),
     ("migrate with `OutOfOrder::Apply`", "run `up --out-of-order apply`"),
@@ -280,6 +280,7 @@ const ADVICE: [(&str, &str); 24] = [
     // The doctor's, of a database that says nothing yet.
     ("once: `Migrator::environment`", "once: `env set NAME`"),
     ("`Migrator::lock_timeout`", "`--lock-timeout`"),
+    ("`Backups::lock_timeout`", "`--lock-timeout`"),
     ("in HABITAT_PG_BIN", "by --pg-bin or HABITAT_PG_BIN"),
     ("`Migrator::schema`", "`--tracker-schema`"),
     ("`Migrator::assume_session`", "`--assume-session`"),

@@ -1,5 +1,6 @@
 //! The command line, as a person and a pipeline use it.
 
+mod backup_faults;
 mod backups;
 mod configuration;
 mod confirmations;

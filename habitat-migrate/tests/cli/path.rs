@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use super::support::{Desk, Outcome, outcome};
+use super::support::{Desk, Outcome, outcome, skip};
 
 /// The steps so far, each with its time and what was to be read.
 #[derive(Default)]
@@ -109,8 +109,7 @@ fn serve() -> Result<(), Box<dyn std::error::Error>> {
 #[test]
 fn from_an_empty_folder_to_a_service_that_is_deployed() {
     if !has_cargo() {
-        eprintln!("skipped: there is no cargo in PATH, and the path of a first-time user begins with it");
-        return;
+        return skip("there is no cargo in PATH, and the path of a first-time user begins with it");
     }
     let begin = Instant::now();
     let desk = Desk::new();

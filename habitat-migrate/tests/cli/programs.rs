@@ -4,14 +4,14 @@ use std::process::Command;
 
 use habitat_migrate::testing::Server;
 
-use super::support::{Desk, outcome};
+use super::support::{Desk, outcome, skip};
 
 /// Whether the server that tests share has programs that fit; packages of other versions may have no `pg_dump`.
 pub(crate) fn has_programs(desk: &Desk) -> bool {
     let dump = desk.run(&["schema", "dump"]);
     let lacks = dump.code == 1 && dump.err.contains("no pg_dump and pg_restore of PostgreSQL");
     if lacks {
-        eprintln!("skipped: {}", dump.err);
+        skip(&dump.err);
     }
     !lacks
 }
@@ -29,7 +29,7 @@ pub(crate) fn shop() -> Option<Desk> {
 
 /// Makes programs of the names by a script of a shell, which another process writes: one that this process had open for writing could
 /// not be run by the children of its other tests.
-fn programs(desk: &Desk, folder: &str, script: &str) -> String {
+pub(crate) fn programs(desk: &Desk, folder: &str, script: &str) -> String {
     for name in ["pg_dump", "pg_restore"] {
         desk.write(&format!("{folder}/{name}.sh"), &script.replace("NAME", name));
         let copy = format!("cp {name}.sh {name} && chmod 755 {name}");
@@ -44,13 +44,18 @@ pub(crate) fn old_programs(desk: &Desk) -> String {
     programs(desk, "old", "#!/bin/sh\necho 'NAME (PostgreSQL) 9.6'\n")
 }
 
-/// Programs that write down what they are told, and go on as the real ones.
-fn told_programs(desk: &Desk) -> String {
+/// Programs of which each does something of a shell first, unless it is asked for its version, and goes on as the real one.
+pub(crate) fn programs_that(desk: &Desk, folder: &str, first: &str) -> String {
     let real = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let real = real.map(|entry| entry.path().join("bin")).find(|path| path.join("pg_dump").exists());
     let real = real.map(|path| format!("{}/", path.display())).unwrap_or_default();
-    let script = "#!/bin/sh\n[ \"$1\" = --version ] || { echo \"NAME $*\"; env | grep ^PG; } >> \"${0%/*}/told\"\nexec ";
-    programs(desk, "told", &format!("{script}{real}NAME \"$@\"\n"))
+    let script = format!("#!/bin/sh\n[ \"$1\" = --version ] || {{ {first}; }}\nexec {real}NAME \"$@\"\n");
+    programs(desk, folder, &script)
+}
+
+/// Programs that write down what they are told, and go on as the real ones.
+fn told_programs(desk: &Desk) -> String {
+    programs_that(desk, "told", "{ echo \"NAME $*\"; env | grep ^PG; } >> \"${0%/*}/told\"")
 }
 
 #[test]
@@ -61,37 +66,61 @@ fn r47_programs_get_the_password_in_their_environment_and_nobody_else_does() {
     let host = server.socket_dir().expect("a socket").display().to_string();
     let user = desk.database().config().get_user().unwrap_or("postgres").to_owned();
     // The first host of the list is not there: programs are told the one that the command has reached.
-    let url = format!(
-        "host=/nowhere,{host} port=1,{} user={user} dbname={} password=hunter2",
-        server.port(),
-        desk.database().name()
-    );
+    let url = |desk: &Desk| {
+        format!(
+            "host=/nowhere,{host} port=1,{} user={user} dbname={} password=hunter2",
+            server.port(),
+            desk.database().name()
+        )
+    };
+    let fresh = Desk::new();
+    desk.write("migrations/03_prices.sql", "CREATE TABLE prices (price int);\n");
     let mut seen = String::new();
-    for arguments in [
-        &["backup", "--folder", "kept"][..],
-        &["backup", "--folder", "kept", "-o", "json"],
-        &["schema", "dump", "-o", "json"],
-        &["schema", "dump", "--file", "nowhere/x"],
-        &["restore", "--newest", "--folder", "kept"],
-        &["up", "--backup-first", "--dump", "nowhere/x"],
-        &["backup", "--folder", "told/told"],
-        &["backup", "list"],
+    for (place, code, arguments) in [
+        (&desk, 0, &["backup", "--folder", "kept"][..]),
+        (&desk, 0, &["backup", "--folder", "kept", "-o", "json"]),
+        (&desk, 0, &["schema", "dump", "-o", "json"]),
+        (&desk, 1, &["schema", "dump", "--file", "nowhere/x"]),
+        (&desk, 5, &["restore", "--newest", "--folder", "kept"]),
+        (&desk, 1, &["up", "--backup-first", "--backups", "kept", "--dump", "nowhere/x"]),
+        (&fresh, 0, &["restore", "--newest", "--of", desk.database().name(), "--folder", "kept"]),
+        (&desk, 1, &["backup", "--folder", "told/told"]),
+        (&desk, 2, &["backup", "list"]),
     ] {
         let mut command = desk.command(arguments);
-        command.args(["--pg-bin", &told]).env("DATABASE_URL", &url);
+        command.args(["--pg-bin", &told]).env("DATABASE_URL", url(place));
         let outcome = outcome(command);
+        assert_eq!(outcome.code, code, "{arguments:?}: {}{}", outcome.out, outcome.err);
         seen.push_str(&outcome.out);
         seen.push_str(&outcome.err);
     }
-    assert!(seen.contains("\"bytes\"") && seen.contains("CREATE TABLE"), "some did their work: {seen}");
+    for done in [
+        "\"bytes\"",
+        "CREATE TABLE",
+        "backed up",
+        "the schema is not in nowhere/x",
+        "has what was backed up of",
+    ] {
+        assert!(seen.contains(done), "{done}: {seen}");
+    }
     assert!(!seen.contains("hunter2"), "{seen}");
+    fresh.sql("SELECT FROM items");
     let told = desk.read("told/told");
-    let told: Vec<&str> = told.lines().collect();
-    assert!(told.contains(&"PGPASSWORD=hunter2"), "{told:?}");
-    assert!(told.contains(&format!("PGHOST={host}").as_str()), "{told:?}");
-    let arguments: Vec<&&str> = told.iter().filter(|line| !line.starts_with("PG")).collect();
-    assert!(arguments.iter().any(|line| line.starts_with("pg_dump --format=custom")), "{arguments:?}");
-    assert!(arguments.iter().all(|line| !line.contains("hunter2")), "{arguments:?}");
+    // Each call, with its part of the environment.
+    let calls: Vec<Vec<&str>> =
+        told.split("\npg_").map(|call| call.trim_start_matches("pg_").lines().collect()).collect();
+    let connected = ["dump --format=custom", "dump --schema-only", "restore --exit-on-error"];
+    for begin in connected {
+        let mut of_it = calls.iter().filter(|call| call[0].starts_with(begin)).peekable();
+        assert!(of_it.peek().is_some(), "{begin}: {told}");
+        for call in of_it {
+            assert!(call.contains(&"PGPASSWORD=hunter2"), "{call:?}");
+            assert!(call.contains(&format!("PGHOST={host}").as_str()), "{call:?}");
+        }
+    }
+    let lists = calls.iter().filter(|call| call[0].starts_with("restore --list"));
+    assert!(lists.inspect(|call| assert_eq!(call.len(), 1, "it connects nowhere: {call:?}")).count() >= 4);
+    assert!(calls.iter().all(|call| !call[0].contains("hunter2")), "{calls:?}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::support::{Desk, clean, outcome};
 
-/// The commands between the marks in the README: `$ command` lines run, `> file` blocks are written.
+/// The lines of the shell between the marks in the README: those of each block that says ```` ```sh ````, in order.
 fn walk_through() -> Vec<String> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md");
     let readme = std::fs::read_to_string(path).expect("the README");

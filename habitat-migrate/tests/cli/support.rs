@@ -97,6 +97,12 @@ pub(crate) fn clean(program: impl AsRef<std::ffi::OsStr>) -> Command {
     command
 }
 
+/// Says why a test cannot be done here. Where everything is installed HABITAT_NO_SKIP is set, and this is a failure.
+pub(crate) fn skip(why: &str) {
+    assert!(std::env::var_os("HABITAT_NO_SKIP").is_none(), "skipped, and HABITAT_NO_SKIP is set: {why}");
+    eprintln!("skipped: {why}");
+}
+
 pub(crate) fn outcome(mut command: Command) -> Outcome {
     let Output { status, stdout, stderr } = command.output().expect("a process");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");

@@ -1,13 +1,14 @@
 //! The settings as flags. They are made of [`KEYS`], so that none can be forgotten.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, Error, FromArgMatches};
 
 use super::key::{KEYS, Kind};
 
-/// What the flags say.
-#[derive(Clone, Debug, Default)]
+/// What the flags say. Its `Debug` tells which are there, without their values: passwords are among them.
+#[derive(Clone, Default)]
 pub(crate) struct Flags {
     values: BTreeMap<&'static str, String>,
     /// `FOLDER` or `CONTEXT=FOLDER`.
@@ -19,6 +20,18 @@ pub(crate) struct Flags {
 impl Flags {
     pub(crate) fn get(&self, flag: &str) -> Option<&str> {
         self.values.get(flag).map(String::as_str)
+    }
+}
+
+impl fmt::Debug for Flags {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut list = f.debug_list();
+        list.entries(self.values.keys());
+        list.entries(self.source.iter().map(|_| "source"));
+        // Somebody may write the value alone.
+        let name = |said: &String| said.split_once('=').map(|(name, _)| format!("set {name}"));
+        list.entries(self.set.iter().map(|said| name(said).unwrap_or_else(|| "set".to_owned())));
+        list.finish()
     }
 }
 

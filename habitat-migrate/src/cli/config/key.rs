@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::suggestion;
+use crate::provision::reader::may_stand_in;
 
 /// A setting.
 pub(crate) struct Key {
@@ -37,24 +38,23 @@ impl Key {
         format!("HABITAT_{}", self.flag.to_uppercase().replace('-', "_"))
     }
 
-    /// What is wrong with a value, and what to write instead.
+    /// What is wrong with a value, and what to write instead. One that may hold a password is not repeated.
     pub(crate) fn check(&self, value: &str) -> Result<(), (String, String)> {
+        let shown = if may_stand_in(value) { "this".to_owned() } else { format!("`{value}`") };
         match self.kind {
             Kind::Text | Kind::List if value.is_empty() => {
                 Err(("it is empty".to_owned(), "leave it out".to_owned()))
             }
             Kind::Text | Kind::List => Ok(()),
             Kind::Count if value.parse::<u32>().is_ok() => Ok(()),
-            Kind::Count => {
-                Err((format!("`{value}` is no whole number"), "write digits, as in 30".to_owned()))
-            }
+            Kind::Count => Err((format!("{shown} is no whole number"), "write digits, as in 30".to_owned())),
             Kind::Word(words) if words.contains(&value) => Ok(()),
             Kind::Word(words) => {
-                Err((format!("`{value}` is no {}", self.name), suggestion(value, words.iter().copied())))
+                Err((format!("{shown} is no {}", self.name), suggestion(value, words.iter().copied())))
             }
             Kind::Duration if duration(value).is_some() => Ok(()),
             Kind::Duration => Err((
-                format!("`{value}` is no length of time"),
+                format!("{shown} is no length of time"),
                 "write a whole number with its unit: 500ms, 2s, 10min, 1h".to_owned(),
             )),
         }
@@ -157,7 +157,7 @@ pub(crate) const KEYS: &[Key] = &[
         section: "timeouts",
         name: "lock",
         kind: Kind::Duration,
-        help: "How long a script waits for a lock on a table; 2s if not set",
+        help: "How long a script, or pg_dump, waits for a lock on a table; 2s, and 30s, if not set",
     },
     Key {
         flag: "statement-timeout",
@@ -258,13 +258,24 @@ mod tests {
 
     use habitat_migrate_catalog::Layout;
 
-    use super::{LAYOUTS, duration};
+    use super::{KEYS, LAYOUTS, duration};
 
     #[test]
     fn every_layout_is_one_of_the_library() {
         for name in LAYOUTS {
             assert_eq!(name.parse::<Layout>().map(Layout::name), Ok(name));
         }
+    }
+
+    #[test]
+    fn r47_a_connection_string_in_the_wrong_place_is_not_repeated() {
+        for key in KEYS {
+            if let Err((message, help)) = key.check("postgres://app:hunter2@db/shop") {
+                assert!(!message.contains("hunter2") && !help.contains("hunter2"), "{message}: {help}");
+                assert!(message.starts_with("this is no "), "{message}");
+            }
+        }
+        assert!(KEYS.iter().any(|key| key.check("sqlxx").is_err_and(|(m, _)| m.contains("`sqlxx`"))));
     }
 
     #[test]

@@ -34,17 +34,11 @@ fn settings(
     folder: &Path,
     environment: impl FnOnce(Option<String>) -> Option<String>,
 ) -> Result<Settings, Problems> {
-    let (document, errors) = DeTable::parse_recoverable(text);
-    let mut reader = Reader { file: name, text, problems: Vec::new() };
-    for error in errors {
-        let start = error.span().map_or(0, |span| span.start);
-        let message = error.message().trim_end().replace('\n', ", ");
-        reader.problems.push(Problem::at(name, text, start, message));
-    }
+    let (mut reader, document) = Reader::parse(name, text);
     if let Some(problems) = Problems::new(std::mem::take(&mut reader.problems)) {
         return Err(problems);
     }
-    let document = document.get_ref();
+    let document = &document;
     let mut settings = Settings::default();
     let own = ["folders", "contexts", "environments"];
     section(&mut reader, document, "the configuration", &own, &mut settings);
@@ -223,6 +217,29 @@ mod tests {
         ] {
             assert!(problems.contains(words), "{words}: {problems}");
         }
+    }
+
+    #[test]
+    fn r47_a_line_that_may_hold_a_password_is_named_and_not_shown() {
+        for (text, place) in [
+            ("database_url = \"postgres://app:hunter2@db/shop\"\n", "habitat.toml:1:1"),
+            ("layout = \"sqlx\"\ndatabase-url = \"postgres://app:hunter2@db/shop\n", "habitat.toml:2:"),
+            ("database-url = postgres://app:hunter2@db/shop\n", "habitat.toml:1:"),
+            ("database-url = \"\"\"host=db\nhunter2 \\x\n\"\"\"\n", "habitat.toml:2:"),
+            ("layout = \"postgres://app:hunter2@db/shop\"\n", "habitat.toml:1:10"),
+            ("pasword = 'host=db password=hunter2'\n", "habitat.toml:1:1"),
+            ("[placeholders]\ntoken = \"hunter2\n", "habitat.toml:2:"),
+            ("[placeholders]\ntoken = 'a'\nother = [\"hunter2\"]\n", "habitat.toml:3:9"),
+            ("[environments.production]\nplaceholder = { token = \"hunter2\" }\n", "habitat.toml:2:1"),
+        ] {
+            let problems = read(text, None).expect_err("a mistake");
+            assert!(!problems.contains("hunter2"), "{text}: {problems}");
+            assert!(problems.contains(place), "{text}: {problems}");
+        }
+        let url = read("database_url = \"postgres://app:hunter2@db/shop\"\n", None).expect_err("no such key");
+        assert!(url.contains("= help: did you mean `database-url`?"), "{url}");
+        let other = read("layuot = \"sqlx\"\n", None).expect_err("no such key");
+        assert!(other.contains("1 | layuot = \"sqlx\""), "other lines are shown: {other}");
     }
 
     #[test]

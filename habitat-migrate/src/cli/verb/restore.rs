@@ -50,7 +50,9 @@ impl Run for Restore {
             restore = restore.programs(programs);
         }
         let what = format!("restoring {} into {database}", backup.path().display());
-        context.during(&what, || restore.run(&mut client, &connection))?;
+        if let Some(error) = context.during(&what, || restore.run_and_tell(&mut client, &connection))? {
+            backups::warn("the data is restored; its statistics are not gathered", &error, "run `ANALYZE`");
+        }
         let mark = paint::paint(paint::GOOD, "✓");
         let text = format!("{mark} {database} has what was backed up of {backup}");
         Ok(Answer::new(text, json!({ "database": database, "backup": json::backup(&backup) })))

@@ -14,6 +14,7 @@ mod grant;
 pub(crate) mod reader;
 mod role;
 mod scope;
+mod secret;
 mod section;
 #[cfg(test)]
 mod tests;

@@ -6,6 +6,9 @@ use habitat_migrate_catalog::{Problem, nearest};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::secret;
+#[cfg(feature = "cli")]
+pub(crate) use super::secret::may_stand_in;
 use crate::sql::check_name;
 
 /// The text that is read, and what is wrong with it so far.
@@ -34,7 +37,7 @@ impl<'t> Reader<'t> {
         let (document, errors) = DeTable::parse_recoverable(text);
         let problem = |error: toml::de::Error| {
             let start = error.span().map_or(0, |span| span.start);
-            Problem::at(file, text, start, error.message().trim_end().replace('\n', ", "))
+            problem_at(file, text, start, error.message().trim_end().replace('\n', ", "))
         };
         let problems = errors.into_iter().map(problem).collect();
         (Self { file, text, problems }, document.into_inner())
@@ -46,7 +49,7 @@ impl<'t> Reader<'t> {
         message: impl Into<String>,
         help: impl Into<String>,
     ) {
-        let problem = Problem::at(self.file, self.text, span.start, message).with_help(help);
+        let problem = problem_at(self.file, self.text, span.start, message).with_help(help);
         self.problems.push(problem);
     }
 
@@ -182,6 +185,12 @@ impl<'t> Reader<'t> {
         }
         name
     }
+}
+
+/// A problem at a byte offset of a document; a line that may hold a password is not shown with it.
+fn problem_at(file: &str, text: &str, offset: usize, message: impl Into<String>) -> Problem {
+    let problem = Problem::at(file, text, offset, message);
+    if secret::may_stand_at(text, offset) { problem.without_line() } else { problem }
 }
 
 /// The value of a key.
