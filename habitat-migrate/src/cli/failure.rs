@@ -69,8 +69,11 @@ impl Failure {
         Self::new(Exit::Failed, "file", format!("cannot {doing} {}: {error}", path.display()))
     }
 
-    /// The server cannot be reached.
+    /// There is no connection; of a server that is not there the error says so itself.
     pub(crate) fn unreached(connector: &Connector, error: ConnectError) -> Self {
+        if error.kind() == ConnectErrorKind::Unavailable {
+            return error.into();
+        }
         Self::from(error).about(&format!("no connection to {}", connector.target()))
     }
 

@@ -66,11 +66,11 @@ fn verb(arguments: &[OsString]) -> Option<&'static str> {
 fn output(arguments: &[OsString]) -> Output {
     let texts = arguments.iter().map(|argument| argument.to_str().unwrap_or_default());
     let texts: Vec<&str> = texts.take_while(|text| *text != "--").collect();
-    let said = texts.iter().enumerate().filter_map(|(n, text)| match *text {
+    let mut said = texts.iter().enumerate().filter_map(|(n, text)| match *text {
         "--output" | "-o" => texts.get(n + 1).copied(),
         text => text.strip_prefix("--output=").or_else(|| text.strip_prefix("-o")),
     });
-    match said.last() {
+    match said.next_back() {
         Some("json" | "=json") => Output::Json,
         Some("github" | "=github") => Output::Github,
         _ => Output::Text,

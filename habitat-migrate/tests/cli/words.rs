@@ -118,8 +118,22 @@ fn a_server_that_is_not_there_is_named_by_every_verb() {
         let with = ["-D", nowhere, "--connect-timeout", "0s"];
         let run = desk.run(&[arguments, &with].concat());
         assert_eq!(run.code, 1, "{arguments:?}: {}", run.err);
-        assert!(run.err.contains("app@127.0.0.1:1/app"), "{arguments:?}: {}", run.err);
+        assert_eq!(
+            run.err.matches("no connection to app@127.0.0.1:1/app").count(),
+            1,
+            "{arguments:?}: {}",
+            run.err
+        );
         assert!(!run.err.contains("hunter2"), "{}", run.err);
+    }
+    let absent = desk.url().replace(desk.database().name(), "absent");
+    for arguments in
+        [&["schema", "dump"][..], &["down"], &["backup", "--folder", "kept"], &["up"], &["status"]]
+    {
+        let run = desk.run(&[arguments, &["-D", &absent]].concat());
+        assert_eq!(run.code, 1, "{arguments:?}: {}", run.err);
+        assert!(run.err.starts_with("error: no connection to "), "{arguments:?}: {}", run.err);
+        assert!(run.err.contains("cannot be opened"), "{arguments:?}: {}", run.err);
     }
 }
 
