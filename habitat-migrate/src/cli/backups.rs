@@ -81,13 +81,9 @@ pub(crate) fn before(context: &Context, migrator: &Migrator) -> Result<Option<Ba
 /// The schema as SQL.
 pub(crate) fn schema(context: &Context) -> Result<String, Failure> {
     let (mut client, connection) = context.login()?;
-<<<<<<< HEAD
     let what = format!("dumping the schema of {}", connection.database());
-    let programs = programs(context);
-    Ok(context.during(&what, || dump_schema_by(&mut client, &connection, programs))?)
-=======
-    let patience = context.settings.duration("lock-timeout");
-    Ok(dump_schema_by(&mut client, &connection, programs(context), patience)?)
+    let (programs, patience) = (programs(context), context.settings.duration("lock-timeout"));
+    Ok(context.during(&what, || dump_schema_by(&mut client, &connection, programs, patience))?)
 }
 
 /// Writes the schema to a file, and tells whether that was another one before.
