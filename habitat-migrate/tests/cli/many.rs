@@ -56,7 +56,7 @@ fn the_command_as_it_is_shipped_is_small_and_tells_the_status_of_5000_migrations
         println!("status with {words}: {times:?}");
         assert!(times[2] < Duration::from_millis(500), "{words}: {times:?}");
     };
-    status("5000 to apply");
+    status("5000 pending");
     migrator.migrate(&mut desk.database().connect().expect("a connection")).expect("applied");
     status("5000 applied");
 }

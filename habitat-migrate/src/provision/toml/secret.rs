@@ -17,7 +17,7 @@ pub(crate) fn may_stand_at(text: &str, offset: usize) -> bool {
     is_open("\"\"\"")
         || is_open("'''")
         || may_stand_in(&text[start..end])
-        || header.is_some_and(|header| names_one(header))
+        || header.is_some_and(names_one)
         || within_values(&text[..start])
 }
 
