@@ -66,7 +66,7 @@ pub fn offset_of_character(text: &str, position: usize) -> usize {
 pub struct Excerpt {
     location: Location,
     /// None where it is not shown.
-    line: Option<String>,
+    line: Option<Box<str>>,
     caret: usize,
 }
 
@@ -95,7 +95,7 @@ impl Excerpt {
         if rest.next().is_some() {
             shown.push('…');
         }
-        Self { location, line: Some(shown), caret }
+        Self { location, line: Some(shown.into_boxed_str()), caret }
     }
 
     /// The place alone, for a line that may hold a secret.

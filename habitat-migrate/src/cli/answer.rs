@@ -1,11 +1,10 @@
 //! What a verb has to say: [`Answer`], as text, as JSON, as annotations for GitHub.
 
-use std::io::Write as _;
+use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
 use super::exit::Exit;
-use super::failure::for_the_command;
 
 /// The version of the JSON's format; it grows when a reader of the last one would be misled.
 pub(crate) const FORMAT: u32 = 1;
@@ -25,8 +24,16 @@ pub(crate) enum Output {
 /// The outcome of a verb that came to its end.
 pub(crate) struct Answer {
     exit: Exit,
-    text: String,
+    body: Body,
     result: Value,
+}
+
+/// What is written where no program reads.
+enum Body {
+    /// Words for people, with colours, which are left out where nobody sees them.
+    Words(String),
+    /// SQL, a picture, a script: for a file or another program, as it is.
+    Exact(String),
 }
 
 /// A remark on a line of a file.
@@ -40,7 +47,12 @@ pub(crate) struct Annotation {
 impl Answer {
     /// An answer in both languages; the text may have colours, which are left out where nobody sees them.
     pub(crate) fn new(text: impl Into<String>, result: Value) -> Self {
-        Self { exit: Exit::Done, text: text.into(), result }
+        Self { exit: Exit::Done, body: Body::Words(text.into()), result }
+    }
+
+    /// An answer whose text is not this command's own words, and is written byte for byte.
+    pub(crate) fn exact(text: impl Into<String>, result: Value) -> Self {
+        Self { exit: Exit::Done, body: Body::Exact(text.into()), result }
     }
 
     pub(crate) fn with_exit(mut self, exit: Exit) -> Self {
@@ -48,9 +60,12 @@ impl Answer {
         self
     }
 
-    /// Adds a line.
+    /// Adds a line to its words.
     pub(crate) fn and_text(mut self, line: &str) -> Self {
-        self.text = format!("{}\n{line}", self.text);
+        if let Body::Words(text) = &mut self.body {
+            text.push('\n');
+            text.push_str(line);
+        }
         self
     }
 
@@ -60,25 +75,50 @@ impl Answer {
         self
     }
 
-    /// Writes it to the standard output.
+    /// Writes it to the standard output. What cannot be written there is no success.
     pub(super) fn write(self, verb: &str, output: Output) -> Exit {
-        let text = match output {
-            Output::Json => {
+        let written = match (output, self.body) {
+            (Output::Json, _) => {
                 let document = json!({ "format": FORMAT, "verb": verb, "exit": self.exit.code(), "result": self.result });
-                document.to_string()
+                write_out(&document.to_string())
             }
-            Output::Text | Output::Github => for_the_command(&self.text),
+            (Output::Text | Output::Github, Body::Words(text)) => write_out(&text),
+            (Output::Text | Output::Github, Body::Exact(text)) => write_exactly(&text),
         };
-        write_out(&text);
-        self.exit
+        match written {
+            Ok(()) => self.exit,
+            Err(error) => unwritten(&error),
+        }
     }
 }
 
-/// Writes results; whoever closed the pipe has read enough.
-pub(super) fn write_out(text: &str) {
-    if !text.is_empty() {
-        let _ = writeln!(anstream::stdout(), "{}", text.trim_end_matches('\n'));
+/// Writes results, with colours where somebody sees them.
+pub(super) fn write_out(text: &str) -> io::Result<()> {
+    if text.is_empty() {
+        return Ok(());
     }
+    let mut out = anstream::stdout();
+    read_enough(writeln!(out, "{}", text.trim_end_matches('\n')).and_then(|()| out.flush()))
+}
+
+/// Writes a text as it is; what has no end of its last line gets one.
+fn write_exactly(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    let end = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.write_all(end.as_bytes()));
+    read_enough(written.and_then(|()| out.flush()))
+}
+
+/// Whoever closed the pipe has read enough.
+fn read_enough(written: io::Result<()>) -> io::Result<()> {
+    written.or_else(|error| if error.kind() == io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error) })
+}
+
+/// Says on standard error that the standard output did not take a result.
+pub(super) fn unwritten(error: &io::Error) -> Exit {
+    let words = format!("error: the standard output does not take the result: {error}");
+    let _ = writeln!(anstream::stderr(), "{words}\n = next: make room there, or send it elsewhere");
+    Exit::Failed
 }
 
 impl Annotation {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::context::Context;
 use super::failure::Failure;
-use super::paint;
+use super::{file, paint};
 use crate::backup::{Backup, Backups, Error, dump_schema_by};
 use crate::migrator::Migrator;
 
@@ -51,7 +51,8 @@ pub(crate) fn needed(context: &Context, folder: Option<&Path>) -> Result<Backups
 /// Takes a backup; also gives those that were removed behind it. It tells of files that should have gone, too.
 pub(crate) fn take(context: &Context, backups: &Backups) -> Result<(Backup, Vec<Backup>), Failure> {
     let (mut client, connection) = context.login()?;
-    let taken = backups.create_and_prune(&mut client, &connection)?;
+    let what = format!("taking a backup of {}", connection.database());
+    let taken = context.during(&what, || backups.create_and_prune(&mut client, &connection))?;
     for error in &taken.left {
         warn("the backup is taken; an old file stays", error, "remove it, or let its owner do so");
     }
@@ -80,8 +81,9 @@ pub(crate) fn before(context: &Context, migrator: &Migrator) -> Result<Option<Ba
 /// The schema as SQL.
 pub(crate) fn schema(context: &Context) -> Result<String, Failure> {
     let (mut client, connection) = context.login()?;
-    let patience = context.settings.duration("lock-timeout");
-    Ok(dump_schema_by(&mut client, &connection, programs(context), patience)?)
+    let what = format!("dumping the schema of {}", connection.database());
+    let (programs, patience) = (programs(context), context.settings.duration("lock-timeout"));
+    Ok(context.during(&what, || dump_schema_by(&mut client, &connection, programs, patience))?)
 }
 
 /// Writes the schema to a file, and tells whether that was another one before.
@@ -90,7 +92,7 @@ pub(crate) fn write_schema(context: &Context, path: &Path) -> Result<(String, Va
     let changed = std::fs::read_to_string(path).ok().is_none_or(|before| before != schema);
     // A file that is not touched is no reason to build anything again.
     if changed {
-        std::fs::write(path, &schema).map_err(|error| Failure::file("write", path, &error))?;
+        file::write(path, &schema)?;
     }
     let shown = path.display().to_string();
     let text = if changed { format!("wrote {shown}") } else { format!("{shown} is the schema already") };

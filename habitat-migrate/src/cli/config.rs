@@ -85,8 +85,8 @@ impl Settings {
             }
         }
         // What every tool of this kind understands.
-        if let (None, Some(value)) = (variables.get("HABITAT_DATABASE_URL"), variables.get("DATABASE_URL")) {
-            settings.values.insert("database-url", Said { value, by: "DATABASE_URL".to_owned() });
+        if let Some((name, value)) = variables.first(&["HABITAT_DATABASE_URL", "DATABASE_URL"]) {
+            settings.values.insert("database-url", Said { value, by: name.to_owned() });
         }
         for key in KEYS {
             if let Some(value) = flags.get(key.flag) {

@@ -115,9 +115,6 @@ impl Context {
         if self.assume_session {
             migrator = migrator.assume_session();
         }
-        if let Some(name) = self.confirm.first() {
-            migrator = migrator.confirm(name);
-        }
         Ok(migrator)
     }
 
@@ -146,10 +143,7 @@ impl Context {
     /// A connection to the database.
     pub(crate) fn client(&self) -> Result<postgres::Client, Failure> {
         let connector = self.connector()?;
-        connector.connect_blocking().map_err(|error| {
-            let failure: Failure = error.into();
-            failure.about(&format!("no connection to {}", connector.target()))
-        })
+        connector.connect_blocking().map_err(|error| Failure::unreached(&connector, error))
     }
 
     /// A connection to the database, and how libpq's programs reach the same server.
@@ -167,7 +161,7 @@ impl Context {
                 }
             }
         }
-        let (mut client, connector) = reached?;
+        let (mut client, connector) = reached.map_err(|error| Failure::unreached(&connector, error))?;
         let row = client.query_one("SELECT SESSION_USER::pg_catalog.text", &[]);
         let login: String = row.and_then(|row| row.try_get(0)).map_err(|error| {
             Failure::failed(format!("the login's name cannot be read: {error}"), "try again")
@@ -179,6 +173,11 @@ impl Context {
     /// The name of the database as the connection says it, without asking the server.
     pub(crate) fn database(&self) -> Result<String, Failure> {
         Ok(Connection::of_connector(&self.connector()?, "")?.database().to_owned())
+    }
+
+    /// Does what has no progress of its own, and says what goes on meanwhile.
+    pub(crate) fn during<T>(&self, what: &str, work: impl FnOnce() -> T) -> T {
+        self.progress().during(what, work)
     }
 
     /// Says something in passing, where progress is shown.
@@ -193,65 +192,138 @@ impl Context {
         &self.confirm
     }
 
+    /// Whether `--yes` was given.
+    pub(crate) fn says_yes(&self) -> bool {
+        self.yes
+    }
+
+    /// Whether one `--confirm` names this database; where all of them name others, it is not the one that was meant.
+    pub(crate) fn is_named(&self, database: &str) -> Result<bool, Failure> {
+        if self.confirm.is_empty() || self.confirm.iter().any(|name| name == database) {
+            return Ok(!self.confirm.is_empty());
+        }
+        let names: Vec<String> = self.confirm.iter().map(|name| format!("{name:?}")).collect();
+        Err(Failure::refused(
+            format!(
+                "this is the database {database:?}, and --confirm names {}; nothing was done",
+                names.join(", ")
+            ),
+            advice(database),
+        ))
+    }
+
     /// Gets a person's word for something that cannot be undone: in production by the database's name, elsewhere by yes.
     ///
-    /// Without a terminal, production wants `--confirm`, and elsewhere the command itself is the word.
+    /// A database that nothing is recorded of is what this run says that it is. Without a terminal, production wants
+    /// `--confirm`, and elsewhere the command itself is the word.
     pub(crate) fn confirm(
         &self,
         what: &str,
         database: &str,
-        environment: Option<&str>,
-    ) -> Result<(), Failure> {
-        if let Some(production @ "production") = environment {
-            return self.confirm_by_name(what, database, production);
+        recorded: Option<&str>,
+    ) -> Result<Word, Failure> {
+        if recorded.or(self.environment()) == Some(PRODUCTION) {
+            return self.confirm_by_name(what, database, recorded);
+        }
+        if self.is_named(database)? {
+            return Ok(Word::Name);
         }
         if self.yes || !terminal::is_interactive() {
-            return Ok(());
+            return Ok(Word::Yes);
         }
         match terminal::ask(&format!("{what} in {database}? [y/N]")).as_deref() {
-            Some("y" | "Y" | "yes" | "Yes") => Ok(()),
+            Some("y" | "Y" | "yes" | "Yes") => Ok(Word::Yes),
             _ => Err(Failure::refused("nothing was done", "answer y, or give --yes")),
         }
     }
 
-    /// Gets a person's word by the database's name, whatever `--yes` says.
+    /// Gets a person's word by the database's name, whatever `--yes` says. Where nothing is recorded, the run is for production.
     pub(crate) fn confirm_by_name(
         &self,
         what: &str,
         database: &str,
-        environment: &str,
-    ) -> Result<(), Failure> {
-        let next =
-            format!("if this is the database that was meant, confirm it by its name: --confirm {database}");
-        match self.confirm.first() {
-            Some(name) if name == database => return Ok(()),
-            Some(name) => {
-                return Err(Failure::refused(
-                    format!(
-                        "this is {environment}, the database {database:?} and not {name:?}; nothing was done"
-                    ),
-                    next,
-                ));
-            }
-            None => {}
+        recorded: Option<&str>,
+    ) -> Result<Word, Failure> {
+        let why = match recorded {
+            Some(name) => format!("the database {database:?} is recorded as {name}"),
+            None => format!("this run is for {PRODUCTION}, and no other is recorded in {database:?}"),
+        };
+        let environment = recorded.unwrap_or(PRODUCTION).to_uppercase();
+        let about = format!("about to {what}, in {environment}");
+        self.named(&why, &about, database, &advice(database))
+    }
+
+    /// Lets a person type a database's name, who is told what is about to be done; `why` says what is missing where nobody can be asked.
+    pub(crate) fn named(&self, why: &str, about: &str, database: &str, next: &str) -> Result<Word, Failure> {
+        if self.is_named(database)? {
+            return Ok(Word::Name);
         }
         if self.yes || !terminal::is_interactive() {
-            let why = if self.yes { "; --yes is not enough there" } else { "" };
-            return Err(Failure::refused(
-                format!("the database {database:?} is recorded as {environment}{why}; nothing was done"),
-                next,
-            ));
+            let enough = if self.yes { "; --yes is not enough there" } else { "" };
+            return Err(Failure::refused(format!("{why}{enough}; nothing was done"), next));
         }
-        named(&format!("about to {what}, in {}", environment.to_uppercase()), database, &next)
+        typed(about, database, next)
+    }
+
+    /// What this run says that the database is for.
+    fn environment(&self) -> Option<&str> {
+        let by_program = match &self.set {
+            Set::Folders => None,
+            Set::Embedded(migrator) => migrator.environment_name(),
+        };
+        self.settings.get("environment").or(by_program)
     }
 }
 
+/// How a person has given their word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Word {
+    /// By the database's name, typed or given as `--confirm`.
+    Name,
+    /// By yes, or by the command where nobody can be asked.
+    Yes,
+}
+
 /// Lets a person type a database's name, when told what is about to be done.
-pub(crate) fn named(about: &str, database: &str, next: &str) -> Result<(), Failure> {
+pub(crate) fn typed(about: &str, database: &str, next: &str) -> Result<Word, Failure> {
     let why = match terminal::ask(&format!("{about}.\nType the database's name to go on:")) {
-        Some(typed) if typed == database => return Ok(()),
+        Some(typed) if typed == database => return Ok(Word::Name),
         Some(_) => "that is not the database's name; nothing was done",
         None => "nothing was typed, and nothing was done",
     };
     Err(Failure::refused(why, next))
+}
+
+/// How to go on where a database's name is wanted.
+fn advice(database: &str) -> String {
+    format!("if this is the database that was meant, confirm it by its name: {}", confirmation(database))
+}
+
+/// The flag that confirms a database, as it can be given to a shell.
+pub(crate) fn confirmation(database: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "_-./:@%+,".contains(c);
+    let word = match !database.is_empty() && database.chars().all(is_plain) {
+        true => database.to_owned(),
+        false => format!("'{}'", database.replace('\'', "'\\''")),
+    };
+    // What begins like a flag is taken for one.
+    let between = if database.starts_with('-') { "=" } else { " " };
+    format!("--confirm{between}{word}")
+}
+
+/// The environment in which nothing is done by mistake.
+const PRODUCTION: &str = "production";
+
+#[cfg(test)]
+mod tests {
+    use super::confirmation;
+
+    #[test]
+    fn a_confirmation_can_be_pasted_into_a_shell() {
+        assert_eq!(confirmation("shop_2"), "--confirm shop_2");
+        assert_eq!(confirmation("shop & co"), "--confirm 'shop & co'");
+        assert_eq!(confirmation("anna's"), "--confirm 'anna'\\''s'");
+        assert_eq!(confirmation("-shop"), "--confirm=-shop");
+        assert_eq!(confirmation(""), "--confirm ''");
+    }
 }

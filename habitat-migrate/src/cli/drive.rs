@@ -22,7 +22,8 @@ pub(crate) fn drive(migrator: &Migrator, connector: &Connector, work: Work) -> R
         if let Work::Up = work {
             return Ok(migrator.migrate_with_blocking(connector)?);
         }
-        let mut client = connector.connect_blocking()?;
+        let reached = connector.connect_blocking();
+        let mut client = reached.map_err(|error| Failure::unreached(connector, error))?;
         return Ok(match work {
             Work::Down(rollback) => migrator.rollback(&mut client, rollback)?,
             Work::Redo | Work::Up => migrator.redo(&mut client)?,
@@ -35,7 +36,8 @@ pub(crate) fn drive(migrator: &Migrator, connector: &Connector, work: Work) -> R
         if let Work::Up = work {
             return Ok(migrator.migrate_with(connector).await?);
         }
-        let mut client = connector.connect().await?;
+        let reached = connector.connect().await;
+        let mut client = reached.map_err(|error| Failure::unreached(connector, error))?;
         Ok(match work {
             Work::Down(rollback) => migrator.rollback(&mut client, rollback).await?,
             Work::Redo | Work::Up => migrator.redo(&mut client).await?,

@@ -1,16 +1,18 @@
 //! Why a verb did not come to its end: [`Failure`].
 
 use std::fmt::Display;
-use std::io::Write as _;
+use std::io::{self, Write as _};
+use std::path::Path;
 
 use habitat_migrate_catalog::{Problem, Problems};
 use serde_json::{Value, json};
 
-use super::answer::{Annotation, FORMAT, Output, write_out};
+use super::answer::{Annotation, FORMAT, Output, unwritten, write_out};
+use super::context::confirmation;
 use super::exit::Exit;
 use super::{json, lines, paint, terminal};
 use crate::backup::Backup;
-use crate::connect::{ConnectError, ConnectErrorKind};
+use crate::connect::{ConnectError, ConnectErrorKind, Connector};
 use crate::error::{Error, ErrorKind};
 use crate::report::Report;
 
@@ -56,9 +58,23 @@ impl Failure {
         Self::new(Exit::Failed, "failed", message).and_next(next)
     }
 
-    /// A file cannot be read or written.
-    pub(crate) fn file(doing: &str, path: &std::path::Path, error: &std::io::Error) -> Self {
+    /// A file that the user named cannot be read: nothing was tried.
+    pub(crate) fn unreadable(path: &Path, error: &io::Error) -> Self {
+        let next = "look at its name, and at who may read it";
+        Self::new(Exit::Usage, "file", format!("cannot read {}: {error}", path.display())).and_next(next)
+    }
+
+    /// A file cannot be written; `doing` says what was tried with it.
+    pub(crate) fn unwritten(doing: &str, path: &Path, error: &io::Error) -> Self {
         Self::new(Exit::Failed, "file", format!("cannot {doing} {}: {error}", path.display()))
+    }
+
+    /// There is no connection; of a server that is not there the error says so itself.
+    pub(crate) fn unreached(connector: &Connector, error: ConnectError) -> Self {
+        if error.kind() == ConnectErrorKind::Unavailable {
+            return error.into();
+        }
+        Self::from(error).about(&format!("no connection to {}", connector.target()))
     }
 
     /// Says what to do.
@@ -90,28 +106,38 @@ impl Failure {
     }
 
     /// Writes it: for people and annotations to standard error, as JSON to the standard output.
-    pub(super) fn write(self, verb: &str, output: Output) -> Exit {
-        if output == Output::Json {
-            let mut error = json!({ "kind": self.0.kind, "message": self.0.message });
-            json::merge(&mut error, self.0.details);
-            let document =
-                json!({ "format": FORMAT, "verb": verb, "exit": self.0.exit.code(), "error": error });
-            write_out(&document.to_string());
-        }
-        if output == Output::Github {
-            let whole = Annotation {
-                level: "error",
-                path: String::new(),
-                place: None,
-                message: self.0.message.clone(),
-            };
-            let annotations = if self.0.annotations.is_empty() { vec![whole] } else { self.0.annotations };
-            let lines: Vec<String> = annotations.iter().map(Annotation::line).collect();
-            write_out(&lines.join("\n"));
-        }
+    ///
+    /// Arguments that could not be read may name no verb.
+    pub(super) fn write(self, verb: Option<&str>, output: Output) -> Exit {
         let picture = lines::picture(&self.0.picture, terminal::columns_of_errors());
+        let (exit, written) = (self.0.exit, self.write_result(verb, output));
         let _ = writeln!(anstream::stderr(), "{}", paint::error(&picture));
-        self.0.exit
+        match written {
+            Ok(()) => exit,
+            Err(error) => unwritten(&error),
+        }
+    }
+
+    /// The part of it that a program reads.
+    pub(super) fn write_result(self, verb: Option<&str>, output: Output) -> io::Result<()> {
+        let inner = *self.0;
+        match output {
+            Output::Text => Ok(()),
+            Output::Json => {
+                let mut error = json!({ "kind": inner.kind, "message": inner.message });
+                json::merge(&mut error, inner.details);
+                let document =
+                    json!({ "format": FORMAT, "verb": verb, "exit": inner.exit.code(), "error": error });
+                write_out(&document.to_string())
+            }
+            Output::Github => {
+                let whole =
+                    Annotation { level: "error", path: String::new(), place: None, message: inner.message };
+                let annotations = if inner.annotations.is_empty() { vec![whole] } else { inner.annotations };
+                let lines: Vec<String> = annotations.iter().map(Annotation::line).collect();
+                write_out(&lines.join("\n"))
+            }
+        }
     }
 }
 
@@ -128,7 +154,7 @@ impl From<Error> for Failure {
             ErrorKind::Invalid => Exit::Usage,
             _ => Exit::Failed,
         };
-        let picture = for_the_command(&format!("{error:#?}"));
+        let picture = words_for_the_command(&format!("{error:#?}"));
         let kind = json::kebab(&format!("{:?}", error.kind()));
         let message = for_the_command(&error.to_string());
         let details = json::error(&error);
@@ -217,23 +243,48 @@ pub(crate) fn annotation(problem: &Problem) -> Annotation {
     Annotation { level: "error", path: problem.path().to_owned(), place, message }
 }
 
+/// An error's picture with its advice for the command; the lines of a script stay as they are.
+fn words_for_the_command(picture: &str) -> String {
+    let is_script =
+        |line: &str| line.trim_start_matches(|c: char| c == ' ' || c.is_ascii_digit()).starts_with('|');
+    let line = |line: &str| if is_script(line) { line.to_owned() } else { for_the_command(line) };
+    picture.split('\n').map(line).collect::<Vec<String>>().join("\n")
+}
+
 /// The library's advice names its functions; at a terminal there are flags and verbs.
 pub(crate) fn for_the_command(text: &str) -> String {
     let mut text = text.to_owned();
     for (function, flag) in ADVICE {
         text = text.replace(function, flag);
     }
-    text
+    CONFIRM.iter().fold(text, |text, function| confirmed(&text, function))
 }
 
-const ADVICE: [(&str, &str); 21] = [
+/// A call that confirms a database, as the flag that does.
+fn confirmed(text: &str, function: &str) -> String {
+    let Some((before, rest)) = text.split_once(function) else { return text.to_owned() };
+    let Some((name, behind)) = rest.split_once(")`") else { return text.to_owned() };
+    // The name stands there as a program writes it.
+    let name = serde_json::from_str(name).unwrap_or_else(|_| name.trim_matches('"').to_owned());
+    format!("{before}`{}`{behind}", confirmation(&name))
+}
+
+const CONFIRM: [&str; 2] = ["`Migrator::confirm(", "`.confirm("];
+
+const ADVICE: [(&str, &str); 25] = [
+    // Policies that are given to a run.
+    ("migrate with `Missing::Ignore`", "run `up --missing ignore`"),
+    ("migrate with `OutOfOrder::Apply`", "run `up --out-of-order apply`"),
+    ("with `Rollback::To`", "by `down --to`"),
+    ("`Migrator::target`, let `migrate` apply it", "`--to`, let `up` apply it"),
+    ("`Migrator::schema(\"habitat\")`", "`--tracker-schema habitat`"),
+    // No verb changes it: it would make production of a test database, and the other way round.
+    ("on purpose, with `Migrator::set_environment`", "on purpose, by hand, in schema_migrations_environment"),
     // The doctor's, of a database that says nothing yet.
     ("once: `Migrator::environment`", "once: `env set NAME`"),
     ("`Migrator::lock_timeout`", "`--lock-timeout`"),
     ("`Backups::lock_timeout`", "`--lock-timeout`"),
-    ("`.confirm(", "`--confirm NAME` ("),
     ("in HABITAT_PG_BIN", "by --pg-bin or HABITAT_PG_BIN"),
-    ("`Migrator::confirm(", "`--confirm NAME` ("),
     ("`Migrator::schema`", "`--tracker-schema`"),
     ("`Migrator::assume_session`", "`--assume-session`"),
     ("`Migrator::restart_backfill`", "`backfill restart`"),
@@ -250,3 +301,25 @@ const ADVICE: [(&str, &str); 21] = [
     ("`Migrator::retry_budget`", "`--retry-budget`"),
     ("run migrate again", "run `up` again"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::{for_the_command, words_for_the_command};
+
+    #[test]
+    fn advice_speaks_of_verbs_and_flags() {
+        assert_eq!(
+            for_the_command("go on with `Migrator::confirm(\"shop\")`"),
+            "go on with `--confirm shop`"
+        );
+        assert_eq!(for_the_command("`.confirm(\"a \\\"b\")`, then"), "`--confirm 'a \"b'`, then");
+        assert_eq!(for_the_command("correct it and run migrate again"), "correct it and run `up` again");
+    }
+
+    #[test]
+    fn the_lines_of_a_script_are_not_advice() {
+        let picture = "it failed\n  --> a.sql:1:1\n   |\n12 | -- run migrate again\n   |    ^ run migrate again\n   = next: run migrate again";
+        let expected = picture.replace("next: run migrate", "next: run `up`");
+        assert_eq!(words_for_the_command(picture), expected);
+    }
+}

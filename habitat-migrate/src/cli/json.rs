@@ -6,6 +6,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use habitat_migrate_catalog::{Migration, MigrationId, Problem};
 use serde_json::{Map, Value, json};
 
+use super::failure::for_the_command;
 use crate::backfill::{Backfill, BackfillState};
 use crate::backup::Backup;
 use crate::error::Error;
@@ -31,6 +32,11 @@ pub(crate) fn merge(object: &mut Value, more: Value) {
     if let (Value::Object(object), Value::Object(more)) = (object, more) {
         object.extend(more);
     }
+}
+
+/// Advice, which names the verbs and flags that there are here.
+pub(crate) fn advice(text: &str) -> Value {
+    json!(for_the_command(text))
 }
 
 pub(crate) fn ids<'a>(ids: impl IntoIterator<Item = &'a MigrationId>) -> Value {
@@ -155,7 +161,7 @@ pub(crate) fn error(error: &Error) -> Value {
             "sqlstate": server.code, "message": server.message, "detail": server.detail, "hint": server.hint,
         })),
         "refusals": error.refusals().map(|refusals| refusals.iter().map(|refusal| json!({
-            "message": refusal.to_string(), "advice": refusal.advice(),
+            "message": refusal.to_string(), "advice": advice(&refusal.advice()),
         })).collect::<Value>()),
         "findings": error.findings().iter().map(finding).collect::<Value>(),
         "blockers": error.blockers().iter().map(blocker).collect::<Value>(),

@@ -44,6 +44,10 @@
 //! # fn main() {}
 //! ```
 //!
+//! Completions for a shell and manual pages are then the service's own, since only the service knows its whole command: made from it
+//! by `clap_complete` and `clap_mangen`. The verbs `completions` and `man` speak for a program that is nothing but this command.
+//! Likewise arguments that clap refuses are told by whoever has parsed them.
+//!
 //! The binary `habitat-migrate` is the same code over folders of SQL. `docs/cli.md` has every verb, the exit codes, the
 //! variables, and the configuration.
 
@@ -56,8 +60,10 @@ mod context;
 mod drive;
 mod exit;
 mod failure;
+mod file;
 mod json;
 mod lines;
+mod misused;
 mod numbering;
 mod paint;
 mod place;
@@ -115,11 +121,7 @@ pub(crate) enum Set {
 fn parsed(run: impl FnOnce(Command) -> ExitCode) -> ExitCode {
     match Program::try_parse() {
         Ok(program) => run(program.command),
-        Err(error) => {
-            // A closed pipe is no reason to complain.
-            let _ = error.print();
-            ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(Exit::Usage.code()))
-        }
+        Err(error) => misused::told(&error, std::env::args_os()).into(),
     }
 }
 
@@ -127,13 +129,13 @@ fn parsed(run: impl FnOnce(Command) -> ExitCode) -> ExitCode {
 fn finish(command: Command, set: Set) -> ExitCode {
     let work = move || {
         let (name, output) = (command.verb.name(), command.output());
-        let answer = Context::new(&command.options, set).and_then(|mut context| {
-            let verb = command.verb.as_run();
-            verb.run(&mut context)
+        let verb = command.verb.as_run();
+        let answer = verb.by_itself().unwrap_or_else(|| {
+            Context::new(&command.options, set).and_then(|mut context| verb.run(&mut context))
         });
         match answer {
             Ok(answer) => answer.write(name, output),
-            Err(failure) => failure.write(name, output),
+            Err(failure) => failure.write(Some(name), output),
         }
     };
     match std::thread::Builder::new().name("habitat-migrate".to_owned()).spawn(work).map(|work| work.join()) {

@@ -31,7 +31,7 @@ impl Names {
         if !folder.exists() {
             return Ok(names);
         }
-        let failed = |error| Failure::file("read", folder, &error);
+        let failed = |error| Failure::unreadable(folder, &error);
         for entry in fs::read_dir(folder).map_err(failed)? {
             let path = entry.map_err(failed)?.path();
             let Some(name) = path.file_name().map(|name| name.to_string_lossy().into_owned()) else {

@@ -75,7 +75,7 @@ fn within(folder: &FolderOf) -> Result<Vec<Place>, Failure> {
         return Ok(vec![own()]);
     }
     let mut places = Vec::new();
-    for inner in folders_in(path).map_err(|error| Failure::file("read", path, &error))? {
+    for inner in folders_in(path).map_err(|error| Failure::unreadable(path, &error))? {
         let context = inner.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         places.push(Place { folder: inner, context });
     }

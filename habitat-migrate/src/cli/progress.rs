@@ -42,6 +42,20 @@ impl Progress {
         self
     }
 
+    /// Does what tells of no events, and says so as long as it goes on; in a log, once.
+    pub(crate) fn during<T>(&self, what: &str, work: impl FnOnce() -> T) -> T {
+        match &self.bar {
+            Some(bar) => bar.set_message(what.to_owned()),
+            None if self.quiet => {}
+            None => {
+                let _ = writeln!(anstream::stderr(), "{what}");
+            }
+        }
+        let done = work();
+        self.finish();
+        done
+    }
+
     /// Takes the line that lives away.
     pub(crate) fn finish(&self) {
         if let Some(bar) = &self.bar {

@@ -16,14 +16,23 @@ impl Variables {
     /// Reads `.env`, if there is one.
     pub(crate) fn read(folder: &Path) -> Result<Self, Failure> {
         let Some(path) = upwards(folder, ".env") else { return Ok(Self { file: BTreeMap::new() }) };
-        let text = std::fs::read_to_string(&path).map_err(|error| Failure::file("read", &path, &error))?;
+        let text = std::fs::read_to_string(&path).map_err(|error| Failure::unreadable(&path, &error))?;
         Ok(Self { file: parse(&path.to_string_lossy(), &text)? })
     }
 
     /// The value of a variable; an empty one counts as none.
     pub(crate) fn get(&self, name: &str) -> Option<String> {
-        let own = std::env::var(name).ok().filter(|value| !value.is_empty());
-        own.or_else(|| self.file.get(name).cloned()).filter(|value| !value.is_empty())
+        self.first(&[name]).map(|(_, value)| value)
+    }
+
+    /// The first of several variables that say the same, with its name: each of the process comes before any of the file.
+    pub(crate) fn first<'n>(&self, names: &[&'n str]) -> Option<(&'n str, String)> {
+        let own = |name: &str| std::env::var(name).ok();
+        let filed = |name: &str| self.file.get(name).cloned();
+        let find = |value: &dyn Fn(&str) -> Option<String>| {
+            names.iter().find_map(|name| Some((*name, value(name).filter(|value| !value.is_empty())?)))
+        };
+        find(&own).or_else(|| find(&filed))
     }
 }
 

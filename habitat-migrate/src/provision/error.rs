@@ -92,6 +92,15 @@ impl Error {
         }
     }
 
+    /// The databases whose names are wanted in confirmation.
+    #[cfg(feature = "cli")]
+    pub(crate) fn unconfirmed(&self) -> &[String] {
+        match &*self.0 {
+            Cause::Unconfirmed(names) => names,
+            _ => &[],
+        }
+    }
+
     /// The steps that were done and stay.
     pub fn done(&self) -> &[Step] {
         match &*self.0 {

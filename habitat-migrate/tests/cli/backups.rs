@@ -311,7 +311,7 @@ fn the_checklist_is_a_profile_of_the_doctor() {
     desk.done(&["up"]);
     let name = desk.database().name().to_owned();
     let unsaid = desk.run(&["doctor", "--checklist"]);
-    assert_eq!(unsaid.code, 1, "{}", unsaid.err);
+    assert_eq!(unsaid.code, 2, "{}", unsaid.err);
     assert!(unsaid.err.contains("cannot read provision.toml"), "{}", unsaid.err);
     desk.write("provision.toml", &format!("[environments.test]\nkind = \"test\"\n[databases.\"{name}\"]\n"));
     desk.write(

@@ -97,3 +97,29 @@ fn the_database_is_named_as_users_of_postgresql_expect() {
     desk.write(".env", &format!("# for work\nDATABASE_URL=\"{}\"\n", desk.url()));
     with(&|_| {});
 }
+
+#[test]
+fn a_variable_of_the_process_comes_before_any_of_the_file() {
+    let desk = desk();
+    desk.write(".env", "HABITAT_DATABASE_URL=postgresql://nobody@127.0.0.1:1/nothing\n");
+    // The process has DATABASE_URL.
+    desk.done(&["status"]);
+    let status = |url: &str| {
+        let mut command = clean(env!("CARGO_BIN_EXE_habitat-migrate"));
+        command.args(["status", "--connect-timeout", "0s"]).current_dir(desk.path());
+        command.env("DATABASE_URL", url);
+        outcome(command)
+    };
+    // An empty one counts as none.
+    let none = status("");
+    assert!(none.err.contains("nobody@127.0.0.1:1/nothing"), "{}", none.err);
+    let file =
+        format!("DATABASE_URL={}\nHABITAT_DATABASE_URL=postgresql://nobody@127.0.0.1:1/own\n", desk.url());
+    desk.write(".env", &file);
+    let own = status("");
+    assert!(
+        own.err.contains("nobody@127.0.0.1:1/own"),
+        "within the file the more special one counts: {}",
+        own.err
+    );
+}

@@ -157,3 +157,24 @@ fn production_wants_its_database_s_name_and_yes_is_not_enough() {
     assert_eq!(desk.run(&["env", "set", "test"]).code, 5, "an environment is recorded once and for all");
     assert_eq!(desk.done(&["env", "show"]), "production\n");
 }
+
+#[test]
+fn two_is_also_a_file_of_settings_that_cannot_be_read() {
+    let desk = Desk::with_shop();
+    for arguments in [
+        &["status", "--config", "nowhere.toml"][..],
+        &["provision", "audit", "--environment", "test", "--provision", "nowhere.toml"],
+        &["provision", "apply", "--environment", "test"],
+    ] {
+        let unread = desk.run(arguments);
+        assert_eq!(unread.code, 2, "{arguments:?}: {}", unread.err);
+        assert!(unread.err.contains("cannot read ") && unread.err.contains("= next: "), "{}", unread.err);
+    }
+    std::fs::write(desk.path().join(".env"), b"NAME=\xff\n").expect("a file");
+    let unread = desk.run(&["status"]);
+    assert_eq!(unread.code, 2, "{}", unread.err);
+    assert!(unread.err.contains("/.env: ") && !unread.err.contains("NAME"), "{}", unread.err);
+    std::fs::remove_file(desk.path().join(".env")).expect("a file");
+    let unwritten = desk.run(&["graph", "--format", "svg", "--file", "nowhere/graph.svg"]);
+    assert_eq!(unwritten.code, 1, "what cannot be written was tried: {}", unwritten.err);
+}

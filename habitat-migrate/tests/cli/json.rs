@@ -148,3 +148,54 @@ fn provisioning_is_planned_applied_and_audited() {
     assert_eq!(valid(&desk, &["provision", "plan"], 2)["error"]["kind"], "usage");
     desk.sql(&format!("DROP ROLE \"{role}\""));
 }
+
+#[test]
+fn advice_names_what_can_be_typed_here() {
+    let desk = Desk::with_shop();
+    desk.done(&["up"]);
+    desk.sql("DELETE FROM schema_migrations WHERE version = '02_orders'");
+    let advice = |value: &Value| value["advice"].as_str().expect("advice").to_owned();
+    let status = valid(&desk, &["status"], 0);
+    assert!(advice(&status["result"]["drift"][0]).contains("`repair mark-applied`"), "{status:#}");
+    let doctor = valid(&desk, &["doctor"], 3);
+    let lines = doctor["result"]["lines"].as_array().expect("lines");
+    assert!(lines.iter().any(|line| line["next"].as_str().is_some_and(|n| n.contains("`env set NAME`"))));
+    let other = Desk::with_shop();
+    other.done(&["up", "--to", "1"]);
+    other.sql("UPDATE schema_migrations SET version = '03_gone'");
+    std::fs::remove_file(other.path().join("migrations/01_items.verify.sql")).expect("a file");
+    let out_of_order = valid(&other, &["up"], 5);
+    let refusals = out_of_order["error"]["refusals"].as_array().expect("refusals");
+    assert!(refusals.iter().any(|refusal| advice(refusal).contains("run `up --")), "{out_of_order:#}");
+    for text in [status, doctor, out_of_order].map(|value| value.to_string()) {
+        assert!(!text.contains("Migrator::") && !text.contains("::Ignore"), "{text}");
+    }
+}
+
+#[test]
+fn arguments_that_cannot_be_read_are_a_document_too() {
+    let desk = Desk::with_shop();
+    let known = valid(&desk, &["run", "--nope"], 2);
+    assert_eq!(known["verb"], "up");
+    assert_eq!(known["error"]["kind"], "usage");
+    assert!(known["error"]["message"].as_str().is_some_and(|m| m.contains("'--nope'")), "{known:#}");
+    let format = valid(&desk, &["graph", "--format", "svgg"], 2);
+    assert_eq!(format["error"]["next"], "did you mean `svg`?");
+    for (arguments, message) in [
+        (&["-o", "json", "statsu"][..], "unrecognized subcommand 'statsu'"),
+        (&["--output=json"], "no verb is given"),
+    ] {
+        let run = desk.run(arguments);
+        assert_eq!(run.code, 2, "{arguments:?}: {}", run.err);
+        assert!(!run.err.is_empty(), "people are told, too");
+        let value: Value = serde_json::from_str(&run.out).unwrap_or_else(|e| panic!("{e}: {}", run.out));
+        assert_eq!(value["error"]["message"], message, "{value:#}");
+        let path = format!("{}/../docs/cli-schema/usage.json", env!("CARGO_MANIFEST_DIR"));
+        let mut schemas = Schemas::new();
+        let schema = Compiler::new().compile(&path, &mut schemas).unwrap_or_else(|error| panic!("{error:#}"));
+        schemas.validate(&value, schema).unwrap_or_else(|error| panic!("{error:#}\n{value:#}"));
+    }
+    let help = desk.run(&["--help", "-o", "json"]);
+    assert_eq!(help.code, 0, "{}", help.err);
+    assert!(help.out.contains("Usage:"), "help is for people: {}", help.out);
+}

@@ -15,7 +15,7 @@ pub(super) fn file(
     path: &Path,
     environment: impl FnOnce(Option<String>) -> Option<String>,
 ) -> Result<Settings, Failure> {
-    let text = std::fs::read_to_string(path).map_err(|error| Failure::file("read", path, &error))?;
+    let text = std::fs::read_to_string(path).map_err(|error| Failure::unreadable(path, &error))?;
     let name = shown(path);
     let folder = path.parent().unwrap_or(Path::new(""));
     let settings = settings(&name, &text, folder, environment)?;

@@ -53,7 +53,7 @@ fn value(adoption: &Adoption) -> Value {
             "version": mismatch.version(),
             "migration": mismatch.migration().map(ToString::to_string),
             "message": mismatch.to_string(),
-            "advice": mismatch.advice(),
+            "advice": json::advice(&mismatch.advice()),
         })
     };
     json!({

@@ -9,7 +9,7 @@ use crate::checklist::{self, Checklist};
 use crate::cli::answer::Answer;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
-use crate::cli::failure::Failure;
+use crate::cli::failure::{Failure, for_the_command};
 use crate::cli::{backups, json, terminal};
 use crate::doctor::{Diagnosis, Examination, examine};
 use crate::provision::Cluster;
@@ -30,7 +30,8 @@ impl Run for Doctor {
                 diagnosis.with_checklist(checklist(context)?.run(&Cluster::connector_blocking(&connector))?);
         }
         let exit = if diagnosis.is_healthy() { Exit::Done } else { Exit::Pending };
-        Ok(Answer::new(diagnosis.to_text(terminal::columns()), value(&diagnosis)).with_exit(exit))
+        let text = for_the_command(&diagnosis.to_text(terminal::columns()));
+        Ok(Answer::new(text, value(&diagnosis)).with_exit(exit))
     }
 }
 
@@ -82,7 +83,7 @@ fn value(diagnosis: &Diagnosis) -> Value {
             "topic": line.topic().to_string(),
             "level": json::kebab(&format!("{:?}", line.level())),
             "seen": line.text(),
-            "next": line.advice(),
+            "next": line.advice().map(json::advice),
         })
     };
     let ticked = |line: &checklist::Line| {

@@ -2,7 +2,7 @@
 
 use super::{Run, up};
 use crate::cli::answer::Answer;
-use crate::cli::context::Context;
+use crate::cli::context::{Context, Word};
 use crate::cli::drive::{Work, drive};
 use crate::cli::failure::Failure;
 use crate::cli::progress::Way;
@@ -13,10 +13,13 @@ use crate::policy::Rollback;
 #[derive(clap::Args, Debug)]
 pub(crate) struct Down {
     /// How many; one if not set
-    #[arg(value_name = "COUNT", conflicts_with_all = ["to", "everything"])]
+    #[arg(value_name = "COUNT", conflicts_with_all = ["number", "to", "everything"])]
     count: Option<usize>,
+    /// The same, as diesel has it
+    #[arg(long, short, value_name = "COUNT", conflicts_with_all = ["to", "everything"])]
+    number: Option<usize>,
     /// Whatever was applied after this migration, which stays
-    #[arg(long, visible_alias = "target", value_name = "MIGRATION")]
+    #[arg(long, visible_aliases = ["target", "target-version"], value_name = "MIGRATION")]
     to: Option<String>,
     /// All of them
     #[arg(long = "all", conflicts_with = "to")]
@@ -26,7 +29,7 @@ pub(crate) struct Down {
 impl Run for Down {
     fn run(&self, context: &mut Context) -> Result<Answer, Failure> {
         let migrator = context.migrator()?;
-        let (rollback, what) = match (&self.to, self.count) {
+        let (rollback, what) = match (&self.to, self.count.or(self.number)) {
             _ if self.everything => (Rollback::All, "take every migration back".to_owned()),
             (Some(text), _) => {
                 let to = context.find(migrator.catalog(), text)?;
@@ -51,13 +54,16 @@ impl Run for Down {
     }
 }
 
-/// Asks whether this is the database that was meant, and takes its name along.
+/// Asks whether this is the database that was meant, and takes its name along if a person gave it: a bare yes leaves the
+/// library's own question open, should the database have become production meanwhile.
 pub(super) fn sure(context: &Context, migrator: Migrator, what: &str) -> Result<Migrator, Failure> {
     let mut client = context.client()?;
     let database = database(&mut client)?;
     let history = migrator.history(&mut client)?;
-    context.confirm(what, &database, history.environment())?;
-    Ok(migrator.confirm(database))
+    Ok(match context.confirm(what, &database, history.environment())? {
+        Word::Name => migrator.confirm(database),
+        Word::Yes => migrator,
+    })
 }
 
 /// The name of the database that a client is connected to.

@@ -8,7 +8,7 @@ use super::Run;
 use crate::cli::answer::Answer;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
-use crate::cli::terminal;
+use crate::cli::{file, terminal};
 use crate::graph::{Detail, Graph};
 
 #[derive(clap::Args, Debug)]
@@ -57,13 +57,6 @@ impl Run for Picture {
             Format::Dot => graph.to_dot(),
         };
         let format = format!("{:?}", self.format).to_lowercase();
-        match &self.file {
-            None => Ok(Answer::new(&text, json!({ "format": format, "file": null, "graph": text }))),
-            Some(path) => {
-                std::fs::write(path, &text).map_err(|error| Failure::file("write", path, &error))?;
-                let value = json!({ "format": format, "file": path.display().to_string(), "graph": null });
-                Ok(Answer::new(format!("wrote {}", path.display()), value))
-            }
-        }
+        Ok(file::or_printed(text, self.file.as_deref(), "graph")?.and("format", json!(format)))
     }
 }

@@ -20,11 +20,21 @@ pub(crate) struct Man {
 
 impl Run for Man {
     fn run(&self, _: &mut Context) -> Result<Answer, Failure> {
+        self.pages()
+    }
+
+    fn by_itself(&self) -> Option<Result<Answer, Failure>> {
+        Some(self.pages())
+    }
+}
+
+impl Man {
+    fn pages(&self) -> Result<Answer, Failure> {
         let command = Program::command();
         if let Some(folder) = &self.dir {
             let wrote =
                 std::fs::create_dir_all(folder).and_then(|()| clap_mangen::generate_to(command, folder));
-            wrote.map_err(|error| Failure::file("write pages to", folder, &error))?;
+            wrote.map_err(|error| Failure::unwritten("write pages to", folder, &error))?;
             let text = format!("pages are in {}", folder.display());
             return Ok(Answer::new(text, json!({ "text": null, "folder": folder })));
         }
@@ -32,6 +42,6 @@ impl Run for Man {
         // A vector takes all that is written to it.
         let _ = clap_mangen::Man::new(command).render(&mut text);
         let text = String::from_utf8_lossy(&text).into_owned();
-        Ok(Answer::new(text.clone(), json!({ "text": text, "folder": null })))
+        Ok(Answer::exact(text.clone(), json!({ "text": text, "folder": null })))
     }
 }

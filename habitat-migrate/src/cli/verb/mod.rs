@@ -32,6 +32,11 @@ use super::failure::Failure;
 /// What a verb does, given its arguments.
 pub(crate) trait Run {
     fn run(&self, context: &mut Context) -> Result<Answer, Failure>;
+
+    /// The same for a verb that needs neither settings nor migrations, whether those are sound or not.
+    fn by_itself(&self) -> Option<Result<Answer, Failure>> {
+        None
+    }
 }
 
 /// Declares the verbs: the name that answers carry, and the arguments.
@@ -44,6 +49,9 @@ macro_rules! verbs {
         }
 
         impl Verb {
+            /// The names of all verbs.
+            pub(crate) const NAMES: &'static [&'static str] = &[$($name),*];
+
             /// Its name, whatever alias it was called by.
             pub(crate) fn name(&self) -> &'static str {
                 match self { $(Self::$variant(_) => $name,)* }

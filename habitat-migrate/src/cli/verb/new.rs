@@ -26,6 +26,9 @@ pub(crate) struct New {
     /// Number it by the time, whatever the others are numbered by
     #[arg(long, short, visible_alias = "format-timestamp")]
     timestamp: bool,
+    /// With a script that takes it back, as sqlx has it: it is there without saying so
+    #[arg(long, short, conflicts_with = "no_down")]
+    reversible: bool,
     /// Without a script that takes it back
     #[arg(long)]
     no_down: bool,
@@ -59,9 +62,9 @@ impl Run for New {
         }
         for (path, file) in paths.iter().zip(&files) {
             if let Some(folder) = path.parent() {
-                fs::create_dir_all(folder).map_err(|error| Failure::file("create", folder, &error))?;
+                fs::create_dir_all(folder).map_err(|error| Failure::unwritten("create", folder, &error))?;
             }
-            fs::write(path, &file.text).map_err(|error| Failure::file("write", path, &error))?;
+            fs::write(path, &file.text).map_err(|error| Failure::unwritten("write", path, &error))?;
         }
         let shown: Vec<String> = paths.iter().map(|path| path.to_string_lossy().into_owned()).collect();
         let lines: String =
@@ -84,6 +87,10 @@ struct File {
 }
 
 impl New {
+    fn has_down(&self) -> bool {
+        self.reversible || !self.no_down
+    }
+
     fn files(&self, layout: Layout, number: &str, name: &str) -> Vec<File> {
         let up = "-- What it changes, for example:\n-- CREATE TABLE …\n";
         let down = "-- What takes it back, for example:\n-- DROP TABLE …\n";
@@ -94,7 +101,7 @@ impl New {
             _ => format!("{number}_{name}"),
         };
         let sections = |up_mark: &str, down_mark: &str| {
-            let down = if self.no_down { String::new() } else { format!("\n{down_mark}\n{down}") };
+            let down = if self.has_down() { format!("\n{down_mark}\n{down}") } else { String::new() };
             format!("{up_mark}\n{up}{down}")
         };
         let mut files = match layout {
@@ -109,7 +116,7 @@ impl New {
                 let (day, time) = number.split_at(8);
                 let stem = format!("{}-{}-{}-{time}_{name}", &day[..4], &day[4..6], &day[6..]);
                 let mut files = vec![file(format!("{stem}/up.sql"), up, "SELECT 1;")];
-                if !self.no_down {
+                if self.has_down() {
                     files.push(file(format!("{stem}/down.sql"), down, "SELECT 1;"));
                 }
                 if !self.no_verify {
@@ -123,7 +130,7 @@ impl New {
                 vec![file(format!("{stem}.sql"), &format!("{head}\n{up}"), "SELECT 1;")]
             }
         };
-        if !self.no_down && !matches!(layout, Layout::Dbmate | Layout::Goose) {
+        if self.has_down() && !matches!(layout, Layout::Dbmate | Layout::Goose) {
             let name = if layout == Layout::Flyway {
                 format!("U{}.sql", &stem[1..])
             } else {

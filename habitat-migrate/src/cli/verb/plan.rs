@@ -29,13 +29,13 @@ impl Run for Plan {
         let migrator = targeted(context, self.to.as_deref())?;
         if self.offline {
             let sql = migrator.to_sql(&History::default())?;
-            return Ok(Answer::new(sql.clone(), json!({ "sql": sql })));
+            return Ok(Answer::exact(sql.clone(), json!({ "sql": sql })));
         }
         let mut client = context.client()?;
         if self.sql {
             let history = migrator.history(&mut client)?;
             let sql = migrator.to_sql(&history)?;
-            return Ok(Answer::new(sql.clone(), json!({ "sql": sql })));
+            return Ok(Answer::exact(sql.clone(), json!({ "sql": sql })));
         }
         let (text, value, _) = shown(&migrator, &mut client)?;
         Ok(Answer::new(text, value))

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::Run;
 use crate::cli::answer::Answer;
-use crate::cli::context::{Context, named};
+use crate::cli::context::{Context, confirmation, typed};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::{json, paint, terminal};
@@ -46,13 +46,16 @@ impl Run for Provision {
         match self.kind {
             Kind::Plan => {
                 let plan = wanted.plan(&cluster)?;
-                let text = if plan.is_empty() { "nothing to do".to_owned() } else { plan.to_string() };
-                Ok(Answer::new(text, steps(&plan)))
+                Ok(match plan.is_empty() {
+                    true => Answer::new("nothing to do", steps(&plan)),
+                    false => Answer::exact(plan.to_string(), steps(&plan)),
+                })
             }
             Kind::Apply => {
+                meant(context, &wanted)?;
                 let plan = match wanted.apply(&cluster) {
                     Err(error) if error.kind() == provision::ErrorKind::Unconfirmed => {
-                        let wanted = asked(wanted, error)?;
+                        let wanted = asked(context, wanted, error.unconfirmed())?;
                         wanted.apply(&cluster)?
                     }
                     outcome => outcome?,
@@ -75,7 +78,7 @@ impl Run for Provision {
 pub(super) fn declared(context: &Context) -> Result<provision::Provision, Failure> {
     let path = context.settings.path("provision").unwrap_or_else(|| "provision.toml".into());
     let text = std::fs::read_to_string(&path).map_err(|error| {
-        Failure::file("read", &path, &error)
+        Failure::unreadable(&path, &error)
             .and_next("declare there what has to exist, or name the file: --provision FILE")
     })?;
     let Some(environment) = context.settings.get("environment") else {
@@ -85,18 +88,37 @@ pub(super) fn declared(context: &Context) -> Result<provision::Provision, Failur
     Ok(provision::Provision::from_toml(path.to_string_lossy(), text, environment)?)
 }
 
-/// Lets a person type the names of the databases that production's confirmation lacks.
-fn asked(mut wanted: provision::Provision, error: provision::Error) -> Result<provision::Provision, Failure> {
-    let failure = Failure::from(error);
-    if !terminal::is_interactive() {
-        return Err(failure.and_next("name each database in confirmation: --confirm NAME"));
+/// Refuses names in confirmation that are none of a declared database: another server was meant, or another file.
+fn meant(context: &Context, wanted: &provision::Provision) -> Result<(), Failure> {
+    let names: Vec<&str> = wanted.declaration().databases().iter().map(|database| database.name()).collect();
+    match context.confirmed().iter().find(|name| !names.contains(&name.as_str())) {
+        None => Ok(()),
+        Some(other) => Err(Failure::refused(
+            format!("--confirm names {other:?}, which is none of the declared databases; nothing was done"),
+            format!("the databases that are declared are: {}", names.join(", ")),
+        )),
     }
-    let names: Vec<String> =
-        wanted.declaration().databases().iter().map(|database| database.name().to_owned()).collect();
+}
+
+/// Lets a person type the names of the databases that the plan changes and nobody has confirmed.
+fn asked(
+    context: &Context,
+    mut wanted: provision::Provision,
+    names: &[String],
+) -> Result<provision::Provision, Failure> {
+    let kind = wanted.declaration().environment().kind();
+    let flags: Vec<String> = names.iter().map(|name| confirmation(name)).collect();
+    let next = format!("look at what `provision plan` says, and confirm it by the name: {}", flags.join(" "));
+    if context.says_yes() || !terminal::is_interactive() {
+        let enough = if context.says_yes() { "; --yes is not enough there" } else { "" };
+        let changed = names.join(" and ");
+        return Err(Failure::refused(
+            format!("this changes {changed}, in {kind}{enough}; nothing was done"),
+            next,
+        ));
+    }
     for name in names {
-        let next =
-            format!("look at what `provision plan` says, and confirm it by the name: --confirm {name}");
-        named(&format!("about to change {name}, in PRODUCTION"), &name, &next)?;
+        typed(&format!("about to change {name}, in {}", kind.as_str().to_uppercase()), name, &next)?;
         wanted = wanted.confirm(name);
     }
     Ok(wanted)

@@ -8,6 +8,7 @@ use super::{Run, doctor, provision};
 use crate::cli::answer::Answer;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
+use crate::cli::file;
 use crate::page;
 use crate::provision::Cluster;
 
@@ -29,9 +30,7 @@ impl Run for Report {
             page = page.with_findings(audit(context)?);
         }
         let html = page.to_html();
-        std::fs::write(&self.html, &html).map_err(|error| Failure::file("write", &self.html, &error))?;
-        let file = self.html.display().to_string();
-        Ok(Answer::new(format!("wrote {file}"), json!({ "file": file, "bytes": html.len() })))
+        Ok(file::written(&self.html, &html)?.and("bytes", json!(html.len())))
     }
 }
 

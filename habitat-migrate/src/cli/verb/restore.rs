@@ -7,7 +7,7 @@ use serde_json::json;
 use super::Run;
 use crate::backup::{self, Backup};
 use crate::cli::answer::Answer;
-use crate::cli::context::Context;
+use crate::cli::context::{Context, Word};
 use crate::cli::failure::Failure;
 use crate::cli::{backups, json, paint};
 
@@ -38,15 +38,19 @@ impl Run for Restore {
             backup.database(),
             backup.taken_at().format("%Y-%m-%d %H:%M:%S UTC")
         );
-        match recorded.as_deref() {
-            Some(environment) => context.confirm_by_name(&what, database, environment)?,
+        let word = match recorded.as_deref() {
+            Some(_) => context.confirm_by_name(&what, database, recorded.as_deref())?,
             None => context.confirm(&what, database, None)?,
+        };
+        let mut restore = backup::Restore::of(&backup);
+        if word == Word::Name {
+            restore = restore.confirm(database);
         }
-        let mut restore = backup::Restore::of(&backup).confirm(database);
         if let Some(programs) = backups::programs(context) {
             restore = restore.programs(programs);
         }
-        if let Some(error) = restore.run_and_tell(&mut client, &connection)? {
+        let what = format!("restoring {} into {database}", backup.path().display());
+        if let Some(error) = context.during(&what, || restore.run_and_tell(&mut client, &connection))? {
             backups::warn("the data is restored; its statistics are not gathered", &error, "run `ANALYZE`");
         }
         let mark = paint::paint(paint::GOOD, "✓");

@@ -6,10 +6,9 @@ use serde_json::json;
 
 use super::Run;
 use crate::cli::answer::Answer;
-use crate::cli::backups;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
-use crate::cli::json;
+use crate::cli::{backups, file, json};
 
 #[derive(clap::Args, Debug)]
 pub(crate) struct Schema {
@@ -29,12 +28,11 @@ enum Kind {
 
 impl Run for Schema {
     fn run(&self, context: &mut Context) -> Result<Answer, Failure> {
-        let Kind::Dump { file } = &self.kind;
-        match file {
+        let Kind::Dump { file: path } = &self.kind;
+        match path {
             None => {
-                let schema = backups::schema(context)?;
-                let value = json!({ "file": null, "changed": null, "schema": schema });
-                Ok(Answer::new(schema, value))
+                let answer = file::or_printed(backups::schema(context)?, None, "schema")?;
+                Ok(answer.and("changed", json!(null)))
             }
             Some(path) => {
                 let (text, mut value) = backups::write_schema(context, path)?;

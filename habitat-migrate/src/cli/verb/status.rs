@@ -14,7 +14,7 @@ use crate::status::{Entry, LogAccess, Stage};
 
 #[derive(clap::Args, Debug)]
 pub(crate) struct Status {
-    /// Every applied migration, however many there are
+    /// Every migration, however many are applied or pending
     #[arg(long)]
     all: bool,
     /// Exit code 3 where something is pending or not as it is recorded
@@ -34,31 +34,50 @@ impl Run for Status {
     }
 }
 
-/// How many applied migrations are shown unless all are wanted: the last ones.
+/// How many applied and how many pending migrations are shown unless all are wanted: the last ones, and the next ones.
 const SHOWN: usize = 20;
 
 fn text(status: &crate::Status, shown: usize) -> String {
+    let is_pending = |entry: &&Entry| *entry.stage() == Stage::Pending;
     let applied = status.entries().iter().filter(|entry| *entry.stage() == Stage::Applied).count();
-    let mut left_out = applied.saturating_sub(shown);
+    let later = status.entries().iter().filter(is_pending).count().saturating_sub(shown);
+    let mut earlier = applied.saturating_sub(shown);
+    let mut pending = 0;
     let mut out = String::new();
-    if left_out > 0 {
-        let line = format!("… {left_out} applied before these: status --all shows them");
-        out.push_str(&paint::paint(paint::FAINT, &line));
-        out.push('\n');
+    if earlier > 0 {
+        out.push_str(&left_out(&format!("{earlier} applied before these")));
     }
     let mut rows = Vec::new();
     for entry in status.entries() {
-        if *entry.stage() == Stage::Applied && left_out > 0 {
-            left_out -= 1;
-            continue;
+        match entry.stage() {
+            Stage::Applied if earlier > 0 => {
+                earlier -= 1;
+                continue;
+            }
+            Stage::Pending => {
+                pending += 1;
+                if pending > shown {
+                    continue;
+                }
+            }
+            _ => {}
         }
         rows.push(row(entry));
     }
     out.push_str(&table(&rows, 3, terminal::columns()));
+    if later > 0 {
+        out.push_str(&left_out(&format!("{later} pending after these")));
+    }
     if !rows.is_empty() {
         out.push('\n');
     }
     out + &summary(status)
+}
+
+/// The line that stands for migrations that are not shown.
+fn left_out(which: &str) -> String {
+    let line = format!("… {which}: status --all shows them");
+    paint::paint(paint::FAINT, &line) + "\n"
 }
 
 fn row(entry: &Entry) -> Vec<Cell> {
@@ -147,7 +166,7 @@ fn value(status: &crate::Status) -> Value {
         json!({
             "migration": drift.migration().map(ToString::to_string),
             "message": drift.to_string(),
-            "advice": drift.advice(),
+            "advice": json::advice(drift.advice()),
         })
     };
     json!({

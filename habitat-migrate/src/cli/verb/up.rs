@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Run, plan};
+use super::{Run, down, plan};
 use crate::cli::answer::Answer;
 use crate::cli::context::Context;
 use crate::cli::drive::{Work, drive};
@@ -13,7 +13,7 @@ use crate::report::Report;
 #[derive(clap::Args, Debug)]
 pub(crate) struct Up {
     /// Only up to this migration, and what it requires
-    #[arg(long, visible_alias = "target", value_name = "MIGRATION")]
+    #[arg(long, visible_aliases = ["target", "target-version"], value_name = "MIGRATION")]
     to: Option<String>,
     /// Tell what would be done, and do nothing
     #[arg(long)]
@@ -30,6 +30,10 @@ impl Run for Up {
             let (text, mut value, _) = plan::shown(&migrator, &mut context.client()?)?;
             json::merge(&mut value, json!({ "dry_run": true }));
             return Ok(Answer::new(text, value));
+        }
+        // Nothing is asked here; a name that was given all the same is held to.
+        if !context.confirmed().is_empty() {
+            context.is_named(&down::database(&mut context.client()?)?)?;
         }
         let backup = match self.backup_first {
             true => backups::before(context, &migrator)?,

@@ -1,5 +1,6 @@
 //! `verify`: whether the database is what its migrations say.
 
+use habitat_migrate_catalog::Catalog;
 use serde_json::{Value, json};
 
 use super::Run;
@@ -9,6 +10,7 @@ use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::{json, paint};
+use crate::history::State;
 use crate::status::Stage;
 
 #[derive(clap::Args, Debug)]
@@ -36,9 +38,13 @@ impl Run for Verify {
         }
         status.drift().iter().for_each(|drift| text.push_str(&drifted(drift)));
         let count = findings.len() + differences.len() + status.drift().len();
-        let scripts = migrator.catalog().migrations().iter().filter(|m| m.verify().is_some()).count();
+        let ran = match scripts(migrator.catalog(), &status) {
+            0 => "no verify script ran".to_owned(),
+            1 => "1 verify script ran".to_owned(),
+            count => format!("{count} verify scripts ran"),
+        };
         text.push_str(&match count {
-            0 => format!("{} nothing found; {scripts} verify scripts", paint::paint(paint::GOOD, "✓")),
+            0 => format!("{} nothing found; {ran}", paint::paint(paint::GOOD, "✓")),
             count => format!("{count} found"),
         });
         let value = json!({
@@ -49,4 +55,14 @@ impl Run for Verify {
         let exit = if count > 0 { Exit::Pending } else { Exit::Done };
         Ok(Answer::new(text, value).with_exit(exit))
     }
+}
+
+/// How many verify scripts there are of what is recorded as applied: those that ran.
+fn scripts(catalog: &Catalog, status: &crate::Status) -> usize {
+    let applied = status
+        .entries()
+        .iter()
+        .filter(|entry| entry.record().is_some_and(|record| record.state() == State::Applied));
+    let migrations = applied.filter_map(|entry| catalog.get(entry.id().context(), entry.id().version()));
+    migrations.filter(|migration| migration.verify().is_some()).count()
 }
