@@ -65,9 +65,9 @@ pub fn offset_of_character(text: &str, position: usize) -> usize {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Excerpt {
     location: Location,
-    line: Box<str>,
+    /// None where it is not shown.
+    line: Option<Box<str>>,
     caret: usize,
-    is_shown: bool,
 }
 
 impl Excerpt {
@@ -95,13 +95,13 @@ impl Excerpt {
         if rest.next().is_some() {
             shown.push('…');
         }
-        Self { location, line: shown.into_boxed_str(), caret, is_shown: true }
+        Self { location, line: Some(shown.into_boxed_str()), caret }
     }
 
     /// The place alone, for a line that may hold a secret.
     #[must_use]
     pub fn without_line(self) -> Self {
-        Self { line: Box::default(), is_shown: false, ..self }
+        Self { line: None, ..self }
     }
 
     /// The place that the caret points at.
@@ -111,7 +111,7 @@ impl Excerpt {
 
     /// The line, cut and escaped; empty where it is not shown.
     pub fn line(&self) -> &str {
-        &self.line
+        self.line.as_deref().unwrap_or_default()
     }
 
     /// Writes the place, the line and the caret as rustc does, with `label` behind the caret. Of a line that is not shown there is the
@@ -123,11 +123,11 @@ impl Excerpt {
         let number = self.location.line.to_string();
         let margin = " ".repeat(number.len());
         writeln!(out, "{margin}--> {path}:{}", self.location)?;
-        if !self.is_shown {
+        let Some(line) = &self.line else {
             return if label.is_empty() { Ok(()) } else { writeln!(out, "{margin} = {label}") };
-        }
+        };
         writeln!(out, "{margin} |")?;
-        writeln!(out, "{number} | {}", self.line)?;
+        writeln!(out, "{number} | {line}")?;
         writeln!(
             out,
             "{margin} | {}^{}{label}",
