@@ -63,6 +63,8 @@
 //! `habitat-UID/` at the place above, which only its account may enter; a folder of that name that somebody else has
 //! made is an error. Its keeper is a shell script in a session of its own (where there is a `setsid`; elsewhere in a
 //! process group of its own), so that Ctrl-C and the end of a test runner do not reach it.
+//! Two sessions of the server's own copy and drop databases for tests, whose processes write what they want done to pipes
+//! in that folder and do not wait; they show in `pg_stat_activity` as `habitat-migrate orders`.
 #![cfg(unix)]
 
 mod account;
