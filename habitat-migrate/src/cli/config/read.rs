@@ -76,14 +76,8 @@ fn section<'t>(
         }
     }
     if let Some(node) = get(table, "placeholders") {
-        let DeValue::Table(values) = node.get_ref() else {
-            reader.problem(
-                node.span(),
-                "`placeholders` is a table",
-                "write `placeholders = { name = \"…\" }`",
-            );
-            return;
-        };
+        let help = || "write `placeholders = { name = \"…\" }`";
+        let Some(values) = reader.items(node, "`placeholders`", help) else { return };
         for (name, node) in values {
             let name = name.get_ref().as_ref();
             if let Some(value) = reader.text(node, name) {
@@ -134,14 +128,8 @@ fn folders<'t>(reader: &mut Reader<'t>, document: &DeTable<'t>, folder: &Path, s
         settings.folders.extend(folders);
     }
     let Some(node) = get(document, "contexts") else { return };
-    let DeValue::Table(contexts) = node.get_ref() else {
-        reader.problem(
-            node.span(),
-            "`contexts` is a table",
-            "write `[contexts]`, and `name = \"folder\"` below it",
-        );
-        return;
-    };
+    let help = || "write `[contexts]`, and `name = \"folder\"` below it";
+    let Some(contexts) = reader.items(node, "`contexts`", help) else { return };
     for (name, node) in contexts {
         let name = name.get_ref().as_ref();
         if let Some(path) = reader.text(node, name) {
@@ -158,22 +146,18 @@ fn environments<'t>(
     settings: &mut Settings,
 ) {
     let Some(node) = get(document, "environments") else { return };
-    let DeValue::Table(environments) = node.get_ref() else {
-        reader.problem(node.span(), "`environments` is a table", "write `[environments.production]`");
-        return;
-    };
+    let help = || "write `[environments.production]`";
+    let Some(environments) = reader.items(node, "`environments`", help) else { return };
     for (name, node) in environments {
         let name = name.get_ref().as_ref();
-        let DeValue::Table(table) = node.get_ref() else {
-            let help = format!("write `[environments.{name}]`");
-            reader.problem(node.span(), format!("environment `{name}` is a table"), help);
-            continue;
-        };
+        let what = format!("environment `{name}`");
+        let help = || format!("write `[environments.{name}]`");
+        let Some(table) = reader.items(node, &what, help) else { continue };
         if let Some(node) = get(table, "environment") {
             reader.problem(node.span(), "an environment has no other one in it", "leave this key out");
         }
         let mut other = Settings::default();
-        section(reader, table, &format!("environment `{name}`"), &[], &mut other);
+        section(reader, table, &what, &[], &mut other);
         if chosen == Some(name) {
             settings.values.extend(other.values);
             settings.placeholders.extend(other.placeholders);

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use toml::de::{DeTable, DeValue};
+use toml::de::DeTable;
 
 use super::super::connection_declared::ConnectionFile;
 use super::super::connection_file::{ConnectionFormat, KubernetesSecret};
@@ -86,10 +86,8 @@ fn roles<'t>(
     mentions: &mut Mentions,
 ) -> Vec<(String, String)> {
     let Some(node) = get(table, "roles") else { return Vec::new() };
-    let DeValue::Table(table) = node.get_ref() else {
-        reader.problem(node.span(), "`roles` is a table", "write `roles = { app = \"role\" }`");
-        return Vec::new();
-    };
+    let help = || "write `roles = { app = \"role\" }`";
+    let Some(table) = reader.items(node, "`roles`", help) else { return Vec::new() };
     let mut roles = Vec::new();
     for name in table.keys() {
         let name = name.get_ref().as_ref();

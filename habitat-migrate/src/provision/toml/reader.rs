@@ -60,12 +60,25 @@ impl<'t> Reader<'t> {
         what: &str,
         keys: &[&str],
     ) -> Option<&'d DeTable<'t>> {
-        let DeValue::Table(table) = node.get_ref() else {
-            self.problem(node.span(), format!("{what} is a table"), format!("write `{what} = {{ … }}`"));
-            return None;
-        };
+        let table = self.items(node, what, || format!("write `{what} = {{ … }}`"))?;
         self.keys(table, what, keys);
         Some(table)
+    }
+
+    /// The table that a value is, whose keys are names of the writer's own; `help` says how it is written.
+    pub(crate) fn items<'d, H: Into<String>>(
+        &mut self,
+        node: &'d Node<'t>,
+        what: &str,
+        help: impl FnOnce() -> H,
+    ) -> Option<&'d DeTable<'t>> {
+        match node.get_ref() {
+            DeValue::Table(table) => Some(table),
+            _ => {
+                self.problem(node.span(), format!("{what} is a table"), help());
+                None
+            }
+        }
     }
 
     /// Takes note of keys that nobody knows.

@@ -167,11 +167,8 @@ pub(super) fn settings<'t>(
     scope: &Scope,
     database: Option<&str>,
 ) -> Vec<Setting> {
-    let DeValue::Table(table) = node.get_ref() else {
-        let help = "write `settings = { statement_timeout = \"5s\" }`";
-        reader.problem(node.span(), "`settings` is a table", help);
-        return Vec::new();
-    };
+    let help = || "write `settings = { statement_timeout = \"5s\" }`";
+    let Some(table) = reader.items(node, "`settings`", help) else { return Vec::new() };
     let mut settings = Vec::new();
     for (key, node) in table {
         let name = key.get_ref().as_ref();

@@ -16,11 +16,7 @@ pub(super) fn keyed<'d, 't>(
     section: &str,
 ) -> Option<&'d DeTable<'t>> {
     let node = get(document, section)?;
-    let DeValue::Table(items) = node.get_ref() else {
-        reader.problem(node.span(), format!("`{section}` is a table"), format!("write `[{section}.name]`"));
-        return None;
-    };
-    Some(items)
+    reader.items(node, &format!("`{section}`"), || format!("write `[{section}.name]`"))
 }
 
 /// A section that is a list of tables.
