@@ -13,6 +13,7 @@ use std::path::Path;
 
 use super::account::Account;
 use super::error::{Kind, ServerError};
+use super::session::APPLICATION;
 use super::{keeper, lease, names};
 use crate::sql::{Ident, Literal};
 
@@ -33,7 +34,7 @@ impl Orders {
             Ok::<_, ServerError>(OwnedFd::from(socket))
         };
         let copies = session(&startup())?;
-        let drops = session(&[startup(), query(WAIT), query(DROP_ROLES)].concat())?;
+        let drops = session(&[startup(), query(&wait()), query(DROP_ROLES)].concat())?;
         Ok(keeper::carry(folder, &copies, &drops, account.as_ref()).map_err(failed)?)
     }
 
@@ -109,7 +110,10 @@ const STARTUP: [&str; 8] = [
 
 /// Waits until a database's last client has left, which DROP DATABASE would do in steps of 100 ms, and then until no
 /// process has used the server for a moment, unless there are too many databases.
-const WAIT: &str = r"CREATE PROCEDURE pg_temp.wait(name text, most bigint) LANGUAGE plpgsql AS $$
+fn wait() -> String {
+    let (tests, ours) = (Literal(&names::pattern(names::TEST)).to_string(), Literal(APPLICATION));
+    format!(
+        "CREATE PROCEDURE pg_temp.wait(name text, most bigint) LANGUAGE plpgsql AS $$
 DECLARE
     since constant timestamptz := pg_catalog.clock_timestamp();
 BEGIN
@@ -118,13 +122,15 @@ BEGIN
         COMMIT;
         PERFORM pg_catalog.pg_sleep(0.005);
     END LOOP;
-    WHILE (SELECT pg_catalog.count(*) FROM pg_catalog.pg_database WHERE datname LIKE 'habitat\_test\_%') <= most
-        AND EXISTS (SELECT FROM pg_catalog.pg_stat_activity WHERE application_name = 'habitat-migrate testing'
+    WHILE (SELECT pg_catalog.count(*) FROM pg_catalog.pg_database WHERE datname LIKE {tests}) <= most
+        AND EXISTS (SELECT FROM pg_catalog.pg_stat_activity WHERE application_name = {ours}
             AND (state = 'active' OR state_change > pg_catalog.clock_timestamp() - '200 ms'::interval)) LOOP
         COMMIT;
         PERFORM pg_catalog.pg_sleep(0.05);
     END LOOP;
-END $$";
+END $$"
+    )
+}
 
 /// One that owns something elsewhere stays.
 const DROP_ROLES: &str = r"CREATE PROCEDURE pg_temp.drop_roles(pattern text) LANGUAGE plpgsql AS $$

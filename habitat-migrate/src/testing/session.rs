@@ -41,7 +41,7 @@ impl Drop for Session {
 /// names where that one is missing or closed.
 pub(super) fn connect(config: &Config) -> Result<Client, postgres::Error> {
     let mut maintenance = config.clone();
-    maintenance.dbname("postgres").application_name("habitat-migrate testing");
+    maintenance.dbname("postgres").application_name(APPLICATION);
     match postgres::Config::from(maintenance).connect(NoTls) {
         Err(error) if error.code().is_some_and(|code| ELSEWHERE.contains(code)) => {
             postgres::Config::from(config.clone()).connect(NoTls)
@@ -49,6 +49,9 @@ pub(super) fn connect(config: &Config) -> Result<Client, postgres::Error> {
         connected => connected,
     }
 }
+
+/// What the library's own connections are called, by which the server knows that tests are under way.
+pub(super) const APPLICATION: &str = "habitat-migrate testing";
 
 const ELSEWHERE: [SqlState; 2] = [SqlState::INVALID_CATALOG_NAME, SqlState::INSUFFICIENT_PRIVILEGE];
 

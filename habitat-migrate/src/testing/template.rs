@@ -11,7 +11,7 @@ use tokio_postgres::Config;
 use super::chores::drop_database;
 use super::kept::now;
 use super::recipe::Recipe;
-use super::session::{column, connect};
+use super::session::{APPLICATION, column, connect};
 use super::steward::{Place, Steward, lock, unlock};
 use super::test_error::{Kind, TestError};
 use super::{fixture, names};
@@ -74,7 +74,7 @@ fn build(client: &mut Client, place: &Place, key: &str, recipe: &Recipe) -> Resu
     let create = place.create(&name, "template0");
     client.batch_execute(&create).map_err(failed)?;
     let mut inside = place.config.clone();
-    inside.dbname(&name).application_name("habitat-migrate testing");
+    inside.dbname(&name).application_name(APPLICATION);
     let built = fill(&inside, recipe)
         .and_then(|()| finish(client, &name, &template).map_err(|source| failed(source).into()));
     if built.is_err() {
