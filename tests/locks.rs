@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+#[cfg(target_os = "linux")]
+use habitat_migrate::testing::Server;
 use habitat_migrate::{Event, Migrator};
 use postgres::{Client, NoTls};
 use support::{catalog, database, value};
@@ -227,4 +229,27 @@ fn r50_objects_belong_to_the_role_that_a_script_names_whoever_runs_it() {
             .unwrap();
     }
     assert_eq!(seen[0], seen[1]);
+}
+
+// Elsewhere the server cannot.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_server_looks_for_its_client_unless_nothing_that_runs_can_take_that_long() {
+    let server = Server::builder().setting("log_statement", "all").start().unwrap();
+    let quick = "CREATE TABLE quick (id int); COMMENT ON TABLE t IS 't'";
+    let watches = |script: &'static str, lock_timeout: u64| {
+        let database = server.database().unwrap();
+        let mut client = database.connect().unwrap();
+        Migrator::new(catalog("app", [TABLE])).migrate(&mut client).unwrap();
+        let logged = server.log().unwrap().len();
+        let migrator = Migrator::new(catalog("app", [TABLE, ("02_next.sql", script)]));
+        migrator.lock_timeout(Duration::from_secs(lock_timeout)).migrate(&mut client).unwrap();
+        let log = server.log().unwrap();
+        assert!(log[logged..].contains(script), "{log}");
+        log[logged..].contains("client_connection_check_interval = 5000")
+    };
+    assert!(!watches(quick, 2));
+    assert!(watches(quick, 60), "it may wait for a lock that long");
+    assert!(watches("CREATE INDEX ON t (id)", 2), "it takes as long as the table is large");
+    assert!(watches("ALTER TABLE t ADD COLUMN name text", 2));
 }
