@@ -47,13 +47,12 @@ fn databases_that_are_done_with_wait_while_tests_run_but_not_more_than_there_is_
 fn sessions_that_have_ended_come_back_with_the_next_process() {
     let place = Place::new().idle("20");
     let (_user, mut client) = hold(&place);
-    let sessions = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'habitat-migrate orders'";
     for _ in 0..2 {
         tests(&place, "3");
-        poll("two sessions", || (one::<i64>(&mut client, sessions) == 2).then_some(()));
+        poll("two sessions", || (one::<i64>(&mut client, SESSIONS) == 2).then_some(()));
         poll("the databases to go", || (count(&mut client, "habitat_test_") == 0).then_some(()));
-        client.batch_execute(&sessions.replace("count(*)", "pg_terminate_backend(pid)")).unwrap();
-        poll("the sessions to end", || (one::<i64>(&mut client, sessions) == 0).then_some(()));
+        client.batch_execute(&SESSIONS.replace("count(*)", "pg_terminate_backend(pid)")).unwrap();
+        poll("the sessions to end", || (one::<i64>(&mut client, SESSIONS) == 0).then_some(()));
         poll("their mark to go", || (!place.servers()[0].join("carried").exists()).then_some(()));
     }
 }
@@ -69,8 +68,7 @@ fn without_these_sessions_tests_sweep_what_is_too_many() {
     tests(&place, &most.to_string());
     let seen = tests(&place, &(most + most / 2).to_string());
     assert!(seen > most && seen <= 2 * most + 4, "{seen} were left, and {most} may wait");
-    let sessions = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'habitat-migrate orders'";
-    assert_eq!(one::<i64>(&mut client, sessions), 0);
+    assert_eq!(one::<i64>(&mut client, SESSIONS), 0);
 }
 
 #[test]
@@ -132,6 +130,9 @@ fn tests(place: &Place, number: &str) -> i64 {
     assert!(helper.child.wait().unwrap().success(), "{}", helper.complaint());
     line.parse().unwrap()
 }
+
+const SESSIONS: &str =
+    "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'habitat-migrate orders'";
 
 const COUNT: &str = "HABITAT_TEST_COUNT";
 

@@ -1,5 +1,7 @@
 //! Sessions at a terminal, screen by screen, at 80 and at 140 columns.
 
+use postgres::Client;
+
 use super::recorded::{keep, masked};
 use super::support::Desk;
 use super::terminal::{Ended, Terminal};
@@ -122,26 +124,28 @@ fn a_migration_that_fails() {
     }
 }
 
+/// A desk with a migration that somebody is in the way of, as long as that one's connection lasts.
+fn blocked() -> (Desk, Client) {
+    let desk = with_history();
+    desk.done(&["up"]);
+    desk.write("migrations/treasury/03_vat.sql", "ALTER TABLE bookings ADD COLUMN vat int;\n");
+    let mut other = desk.database().connect().expect("a connection");
+    let lock = "BEGIN; SET application_name = 'month end report'; LOCK TABLE bookings IN ACCESS SHARE MODE";
+    other.batch_execute(lock).expect("a lock");
+    (desk, other)
+}
+
 #[test]
 fn a_migration_that_is_blocked_and_who_is_in_the_way() {
     for columns in WIDTHS {
-        let desk = with_history();
-        desk.done(&["up"]);
-        desk.write("migrations/treasury/03_vat.sql", "ALTER TABLE bookings ADD COLUMN vat int;\n");
-        let mut other = desk.database().connect().expect("a connection");
-        let mut transaction = other.transaction().expect("a transaction");
-        transaction
-            .batch_execute(
-                "SET application_name = 'month end report'; LOCK TABLE bookings IN ACCESS SHARE MODE",
-            )
-            .expect("a lock");
+        let (desk, mut other) = blocked();
         let arguments = ["up", "--lock-timeout", "500ms", "--retry-budget", "10s"];
         let mut up = at_terminal(&desk, columns, &arguments);
         up.shows("attempt 2");
         // The next attempt plans again, and goes on to say whom it waits for.
         let during = up.shows_and_never("attempt 3", &["is pending", "applying"]);
         keep(&format!("screen_blocked_{columns}"), &masked(&desk, &during));
-        transaction.rollback().expect("an end");
+        other.batch_execute("ROLLBACK").expect("an end");
         let ended = up.ends();
         keep(&format!("screen_blocked_after_{columns}"), &masked(&desk, &ended.screen));
         assert_eq!(ended.code, Some(0));
@@ -151,16 +155,7 @@ fn a_migration_that_is_blocked_and_who_is_in_the_way() {
 #[test]
 fn a_migration_that_stays_blocked() {
     for columns in WIDTHS {
-        let desk = with_history();
-        desk.done(&["up"]);
-        desk.write("migrations/treasury/03_vat.sql", "ALTER TABLE bookings ADD COLUMN vat int;\n");
-        let mut other = desk.database().connect().expect("a connection");
-        let mut transaction = other.transaction().expect("a transaction");
-        transaction
-            .batch_execute(
-                "SET application_name = 'month end report'; LOCK TABLE bookings IN ACCESS SHARE MODE",
-            )
-            .expect("a lock");
+        let (desk, _other) = blocked();
         let arguments = ["up", "--lock-timeout", "200ms", "--retry-budget", "0s"];
         let ended = recorded(&desk, "screen_stays_blocked", columns, &arguments);
         assert_eq!(ended.code, Some(1));
