@@ -2,6 +2,7 @@
 
 mod support;
 
+use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
 use habitat_migrate::{ErrorKind, Event, Migrator};
@@ -113,4 +114,31 @@ fn r08_when_the_holder_is_done_the_history_is_read_again() {
     assert!(report.waited() > Duration::ZERO);
     assert!(told.recv().unwrap().is_some_and(|holder| holder.pid > 0));
     slow.join().unwrap();
+}
+
+/// What is there has to be looked at once the lock is held: a question that is asked along with the lock
+/// was begun before the last holder was done, and then tells of a database from before.
+#[test]
+fn r08_what_the_last_holder_did_right_before_it_gave_the_lock_back_is_seen() {
+    const ROUNDS: usize = 150;
+    const AT_ONCE: usize = 12;
+    let database = database();
+    let start = Barrier::new(AT_ONCE);
+    let applied: Vec<usize> = std::thread::scope(|scope| {
+        let one = || {
+            let mut client = database.connect().unwrap();
+            let boot = |round: usize| {
+                let script = ("01_table.sql", format!("CREATE TABLE table_{round} ();"));
+                let migrator =
+                    Migrator::new(support::catalog("app", [script])).schema(format!("round_{round}"));
+                start.wait();
+                migrator.lock_poll(Duration::from_millis(1)).migrate(&mut client)
+            };
+            let reports: Vec<_> = (0..ROUNDS).map(boot).collect();
+            reports.into_iter().map(|report| report.unwrap().applied().len()).sum::<usize>()
+        };
+        let threads: Vec<_> = (0..AT_ONCE).map(|_| scope.spawn(one)).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    assert_eq!(applied.iter().sum::<usize>(), ROUNDS, "each was applied once: {applied:?}");
 }

@@ -34,15 +34,15 @@ impl Lock {
         Self { key: i64::from_be_bytes(key) }
     }
 
-    /// Begins a transaction that holds the lock, if nobody else does; `more` is what else to select.
-    pub(crate) fn attempt(self, more: &str) -> String {
-        format!(
-            "{BEGIN}SELECT 'lock' AS \"habitat-migrate\", pg_catalog.pg_try_advisory_xact_lock({}), {more};\n",
-            self.key
-        )
+    /// Begins a transaction that holds the lock, if nobody else does.
+    pub(crate) fn attempt(self) -> String {
+        format!("{BEGIN}{}", self.take())
     }
 
     /// Takes the lock for a transaction that has begun, if nobody else has it.
+    ///
+    /// By a statement that asks for nothing else: it sees what was committed before it began, and
+    /// its last holder may have committed since.
     pub(crate) fn take(self) -> String {
         format!("SELECT 'lock' AS \"habitat-migrate\", pg_catalog.pg_try_advisory_xact_lock({});\n", self.key)
     }

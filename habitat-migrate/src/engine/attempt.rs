@@ -1,5 +1,7 @@
 //! Takes the lock, or waits a little.
 
+use std::fmt::Write as _;
+
 use super::settings::Settings;
 use super::{Run, jittered, millis};
 use crate::client::Client;
@@ -19,20 +21,22 @@ impl<C: Client> Run<'_, C> {
     /// Begins a transaction that holds the lock, and reads what is to be known under it.
     pub(super) async fn attempt(&mut self, tracker: bool) -> Result<Attempt, Cause> {
         let goal = self.goal;
-        let mut sql = self.lock.attempt(&format!("{}, {}", Settings::columns(), goal.tracker.presence()));
+        let mut sql = self.lock.attempt();
+        let (settings, presence) = (Settings::columns(), goal.tracker.presence());
+        let _ = writeln!(sql, "SELECT 'found' AS \"habitat-migrate\", {settings}, {presence};");
         sql.push_str(&Settings::query());
         if tracker {
             sql.push_str(&goal.tracker.history());
         }
         sql.push_str(STANDARD_STRINGS);
         let reply = self.run("take the lock", &sql).await?;
-        let row = reply.first("lock").filter(|row| row.is_true(1));
-        let Some(row) = row else { return Ok(Attempt::Busy) };
+        let held = reply.first("lock").is_some_and(|row| row.is_true(1));
+        let Some(row) = reply.first("found").filter(|_| held) else { return Ok(Attempt::Busy) };
         let settings = Settings::read(row, &reply);
         if settings.server_version < 140_000 {
             return Err(Cause::UnsupportedServer { version: settings.server_version });
         }
-        let presence = Presence::read(row, 2 + Settings::COLUMNS);
+        let presence = Presence::read(row, 1 + Settings::COLUMNS);
         if presence.format > FORMAT {
             let table = goal.tracker.table().to_owned();
             return Err(Cause::NewerTracker { table, format: presence.format });

@@ -39,7 +39,7 @@ impl Settings {
     /// How many columns [`Settings::columns`] has.
     pub(super) const COLUMNS: usize = 4 + CLEANING.len() + 1;
 
-    /// What to select beside the lock.
+    /// What to select first, once the lock is held.
     pub(super) fn columns() -> String {
         let mut sql = String::from(
             "SESSION_USER, pg_catalog.current_setting('role'), pg_catalog.current_setting('server_version_num'), \
@@ -58,18 +58,18 @@ impl Settings {
             .to_owned()
     }
 
-    /// Reads the lock's row and the rows of [`Settings::query`].
+    /// Reads the row of [`Settings::columns`] and the rows of [`Settings::query`].
     pub(super) fn read(row: &Row, reply: &Reply) -> Self {
-        let nothing_there = |n: &usize| row.is_true(2 + 4 + n);
+        let nothing_there = |n: &usize| row.is_true(1 + 4 + n);
         let cleaning = (0..CLEANING.len()).filter(nothing_there).map(|n| CLEANING[n].0).collect();
         let changed = reply.rows("setting").map(|row| (row.text(1).to_owned(), row.text(2).to_owned()));
         Self {
-            login: row.text(2).to_owned(),
-            role: row.text(3).to_owned(),
-            server_version: row.number(4).unwrap_or_default(),
-            unit: if row.is_true(5) { Unit::Byte } else { Unit::Character },
+            login: row.text(1).to_owned(),
+            role: row.text(2).to_owned(),
+            server_version: row.number(3).unwrap_or_default(),
+            unit: if row.is_true(4) { Unit::Byte } else { Unit::Character },
             cleaning,
-            watches: row.is_true(2 + 4 + CLEANING.len()),
+            watches: row.is_true(1 + 4 + CLEANING.len()),
             // The transaction's own characteristics show up as settings, too.
             changed: changed.filter(|(name, _)| !name.starts_with("transaction_")).collect(),
         }
