@@ -1,6 +1,7 @@
 //! The account that a server runs as when the tests are run by root, whom PostgreSQL refuses.
 
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::Command;
 
 use super::error::{Kind, ServerError};
@@ -32,6 +33,13 @@ impl Account {
                 (account.uid != 0).then_some(account)
             })
         })
+    }
+
+    /// Gives a folder of ours to `account`.
+    pub(super) fn give(account: Option<&Self>, folder: &Path) -> Result<(), ServerError> {
+        let Some(account) = account else { return Ok(()) };
+        let given = std::os::unix::fs::chown(folder, Some(account.uid), Some(account.gid));
+        given.map_err(|source| Kind::Io { what: "give away", path: folder.to_owned(), source }.into())
     }
 
     /// Makes `command` run as `account`, in a folder that everybody may enter.

@@ -1,5 +1,5 @@
-//! The folder that keeps, from one run to the next, what takes long to make: fetched packages and initialised data
-//! folders.
+//! The folder that keeps, from one run to the next, what takes long to make: fetched packages, initialised data
+//! folders, and those that have a template already.
 //!
 //! It is `HABITAT_CACHE`, else `habitat-migrate` in `XDG_CACHE_HOME` or `~/.cache`. For root it is in `/var/cache`,
 //! because the account that the server then runs as cannot enter root's home. Who has no home that can be written to
@@ -41,7 +41,7 @@ impl Cache {
 
     fn at(root: PathBuf) -> Option<Self> {
         let cache = Self { root };
-        for folder in [cache.root.clone(), cache.packages(), cache.templates()] {
+        for folder in [cache.root.clone(), cache.packages(), cache.templates(), cache.prepared()] {
             DirBuilder::new().recursive(true).mode(0o755).create(&folder).ok()?;
             rustix::fs::access(&folder, rustix::fs::Access::WRITE_OK).ok()?;
         }
@@ -66,6 +66,11 @@ impl Cache {
     /// Where each build of PostgreSQL has an initialised data folder.
     pub(super) fn templates(&self) -> PathBuf {
         self.root.join("initdb")
+    }
+
+    /// Where data folders are that have a template.
+    pub(super) fn prepared(&self) -> PathBuf {
+        self.root.join("prepared")
     }
 
     /// Keeps other processes out of the making of `what` until the file is dropped. The kernel lets go of the lock

@@ -119,10 +119,10 @@ done
 cp -R "$@" "$to/base/" && wait "$half"
 "#;
 
-/// Removes the maps of free space and of visibility, a quarter of all files: every database is copied and dropped file by
-/// file. The server does without them, and VACUUM makes them anew. By the account that owns them, as links there must not
-/// lead root elsewhere; those that stay do no harm.
-/// <https://www.postgresql.org/docs/current/storage-fsm.html>
+/// Removes what makes every copy take longer: the maps of free space and of visibility, a quarter of all files, since every
+/// database is copied and dropped file by file, and files of the log that wait to be used again. The server does without
+/// them, and makes them anew. By the account that owns them, as links there must not lead root elsewhere; those that stay do no harm.
+/// <https://www.postgresql.org/docs/current/storage-fsm.html>, <https://www.postgresql.org/docs/current/wal-configuration.html>
 fn slim(data: &Path, account: Option<&Account>) {
     let mut remove = Command::new("/bin/sh");
     remove.args(["-c", SLIM, "habitat-migrate-slim"]).arg(data);
@@ -130,7 +130,16 @@ fn slim(data: &Path, account: Option<&Account>) {
     let _ = program::output(&mut remove);
 }
 
-const SLIM: &str = r#"rm -f "$1"/base/*/*_fsm "$1"/base/*/*_vm"#;
+/// A file of the log that is in use begins with its own address, which its name tells; one that is not has that of its last use.
+const SLIM: &str = r#"
+rm -f "$1"/base/*/*_fsm "$1"/base/*/*_vm
+cd "$1/pg_wal" || exit 0
+for each in ????????????????????????; do
+    number=${each#????????} size=$(wc -c <"$each")
+    address=$((0x${number%????????} * 4294967296 + 0x${number#????????} * size))
+    [ "$((address))" -eq "$(od -An -t u8 -j 8 -N 8 "$each")" ] || rm -f "$each"
+done
+"#;
 
 impl Segments {
     fn options(self) -> &'static [&'static str] {
@@ -153,14 +162,7 @@ fn template(
         let lock = cache.lock(&name)?;
         if !data.exists() {
             let staging = Staging::new(&cache.templates(), &name)?;
-            if let Some(account) = account {
-                let owned = std::os::unix::fs::chown(staging.folder(), Some(account.uid), Some(account.gid));
-                owned.map_err(|source| Kind::Io {
-                    what: "give away",
-                    path: staging.folder().into(),
-                    source,
-                })?;
-            }
+            Account::give(account, staging.folder())?;
             // Synced, as it stays: a crash of the machine must not leave an empty file to every later server.
             // Under the lock until it ends: it crashes if its folder is removed, and leaves shared memory behind.
             let mut initdb = initdb(&staging.folder().join("data"), installation, account, segments);
@@ -173,7 +175,11 @@ fn template(
 }
 
 /// Told apart by everything that can change what initdb makes, or who can read it.
-fn template_name(installation: &Installation, account: Option<&Account>, segments: Segments) -> String {
+pub(super) fn template_name(
+    installation: &Installation,
+    account: Option<&Account>,
+    segments: Segments,
+) -> String {
     let mut hasher = DefaultHasher::new();
     installation.version.line.hash(&mut hasher);
     installation.bin.hash(&mut hasher);
@@ -246,6 +252,16 @@ pub(super) fn end_of_log(path: &Path, from: u64) -> String {
     let from = usize::try_from(from).unwrap_or(usize::MAX).min(log.len());
     let from = from.max(log.len().saturating_sub(4000));
     String::from_utf8_lossy(&log[from..]).into_owned()
+}
+
+/// How many bytes the files of a folder have.
+pub(super) fn size(folder: &Path) -> u64 {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let bytes = |entry: std::fs::DirEntry| match entry.metadata() {
+        Ok(found) if found.is_dir() => size(&entry.path()),
+        found => found.map_or(0, |found| found.len()),
+    };
+    entries.map(bytes).sum()
 }
 
 /// A path as a server's setting or argument.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, Once, PoisonError};
 use std::time::Duration;
 
 use super::chores::AHEAD;
@@ -29,6 +29,7 @@ pub(super) struct Hands {
     done: Mutex<Vec<String>>,
     /// Tell when what others left is known.
     surveys: Mutex<Vec<Receiver<()>>>,
+    begun: Once,
 }
 
 impl Hands {
@@ -50,6 +51,7 @@ impl Hands {
             most: AtomicUsize::new(FEWEST),
             done: Mutex::default(),
             surveys: Mutex::default(),
+            begun: Once::new(),
         })
     }
 
@@ -79,6 +81,8 @@ impl Hands {
     }
 
     pub(super) fn replace(&self, key: &str, claim: &Claim) {
+        // Not before the first test has its database: it would wait for them.
+        self.begun.call_once(|| Orders::begin(&self.folder));
         let size = template::size(&claim.template).unwrap_or(SIZE).max(1);
         let room = data::room(&self.folder) / SHARE;
         let most = usize::try_from(room / size).unwrap_or(MOST).clamp(FEWEST, MOST);

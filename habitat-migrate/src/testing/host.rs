@@ -5,7 +5,9 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use super::error::ServerError;
+use super::recipe::Recipe;
 use super::server::Server;
+use super::shared;
 use super::steward::Steward;
 use super::test_error::{Kind, TestError};
 
@@ -30,15 +32,16 @@ impl Host {
         Self { url: server.url(), stays: Stays::Databases }
     }
 
-    pub(super) fn shared() -> Result<Self, TestError> {
-        Self::lasting(Server::shared())
+    /// The shared server; with the template of this recipe, if it has yet to be started.
+    pub(super) fn shared(recipe: &Recipe) -> Result<Self, TestError> {
+        Self::lasting(shared::server(None, Some(recipe)))
     }
 
     /// The shared server of that version.
-    pub(super) fn of_version(text: &str) -> Result<Self, TestError> {
+    pub(super) fn of_version(text: &str, recipe: &Recipe) -> Result<Self, TestError> {
         let number = text.trim().trim_start_matches("pg").trim_start_matches('-');
         let wanted: u32 = number.parse().map_err(|_| Kind::Version { text: text.to_owned() })?;
-        Self::lasting(Server::shared_version(wanted))
+        Self::lasting(shared::server(Some(wanted), Some(recipe)))
     }
 
     fn lasting(server: Result<&'static Server, &'static ServerError>) -> Result<Self, TestError> {

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use super::account::Account;
 use super::error::{Kind, ServerError};
-use super::lease::Lease;
+use super::lease::{self, Lease};
 use super::{data, program};
 
 /// A keeper that has made its folder and waits for the word to start the server.
@@ -55,16 +55,20 @@ impl Keeper {
     }
 
     /// Starts the server in its folder, which by now has a data folder, and waits until it accepts connections.
-    pub(super) fn start(mut self) -> Result<Lease, ServerError> {
+    pub(super) fn start(mut self, start: Start) -> Result<Lease, ServerError> {
         // From here on it is this lease that keeps the server.
         let lease = Lease::take(&self.folder).ok_or(Kind::Supervisor)?;
-        let said = self.commands.write_all(b"start\n");
+        let word = match start {
+            Start::Whole => "start\n",
+            Start::Unfinished => "begin\n",
+        };
+        let said = self.commands.write_all(word.as_bytes());
         drop(self.commands);
         if said.is_err() || !self.words.wait_for("started ", ANSWER) {
             return Err(Kind::Supervisor.into());
         }
         let end = Instant::now() + PATIENCE;
-        while !lease.is_ready() {
+        while !lease::has_started(&self.folder) {
             if self.words.have_ended() || Instant::now() > end {
                 let log = data::end_of_log(&self.folder.join("log"), 0);
                 return Err(Kind::NotStarted { log }.into());
@@ -73,6 +77,14 @@ impl Keeper {
         }
         Ok(lease)
     }
+}
+
+/// What a server is when it accepts connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Start {
+    Whole,
+    /// Others do not use it until it is said to be whole.
+    Unfinished,
 }
 
 /// Stops the servers in these folders if they still run, and removes the folders.

@@ -53,14 +53,20 @@ impl Lease {
         is_in_place(&self.pipe, &self.path)
     }
 
-    /// Whether the server accepts connections.
+    /// Whether the server is whole and accepts connections.
     pub(super) fn is_ready(&self) -> bool {
         let Some(folder) = self.path.parent() else { return false };
-        let Ok(status) = std::fs::read_to_string(folder.join("data/postmaster.pid")) else { return false };
         // The file of a killed server says so too. One that is asked nothing logs nothing.
-        status.lines().nth(7).is_some_and(|status| status.trim() == "ready")
+        folder.join("whole").exists()
+            && has_started(folder)
             && UnixStream::connect(folder.join(SOCKET)).is_ok()
     }
+}
+
+/// Whether the server in this folder accepts connections, as far as it says so itself.
+pub(super) fn has_started(folder: &Path) -> bool {
+    let status = std::fs::read_to_string(folder.join("data/postmaster.pid")).unwrap_or_default();
+    status.lines().nth(7).is_some_and(|status| status.trim() == "ready")
 }
 
 /// Whether anybody looks after this folder. Only who holds the lock of its parent knows that nobody is just making it.

@@ -99,6 +99,7 @@ mod machine;
 mod names;
 mod orders;
 mod pooler;
+mod prepared;
 mod program;
 mod recipe;
 mod rows;

@@ -39,15 +39,18 @@ impl Orders {
     }
 
     /// The way to those of the server in `folder`, if its keeper has pipes for orders. They are kept there until there are
-    /// sessions, which the first process makes, and any other one if they have ended since.
+    /// sessions.
     pub(super) fn find(folder: &Path) -> Option<Self> {
         let open = |name| lease::open(&folder.join(name)).ok();
-        let orders = Self { copies: open("copies")?, drops: open("drops")? };
+        Some(Self { copies: open("copies")?, drops: open("drops")? })
+    }
+
+    /// Sees to it that there are sessions: the first process makes them, and any other one if they have ended since.
+    pub(super) fn begin(folder: &Path) {
         if !folder.join("carried").exists() {
             let folder = folder.to_owned();
             std::thread::spawn(move || Self::prepare(&folder));
         }
-        Some(orders)
     }
 
     /// Orders a statement that makes a copy, to be carried out as soon as those before it are; whether there was room.

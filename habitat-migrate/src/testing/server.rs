@@ -32,6 +32,8 @@ pub struct Server {
     major: u32,
     /// `None` for a server that an environment variable names.
     local: Option<Local>,
+    /// Whether it is one for all, and this process has started it.
+    is_new: bool,
     #[cfg(feature = "testing-tls")]
     authority: Option<super::tls::Authority>,
 }
@@ -79,7 +81,7 @@ impl Server {
     /// As [`Builder::start`], the same one for each call; or the server of `HABITAT_TEST_DATABASE_URL` cannot be
     /// reached; or an environment variable has a value that it cannot have.
     pub fn shared() -> Result<&'static Self, &'static ServerError> {
-        shared::server(None)
+        shared::server(None, None)
     }
 
     /// The same with this major version: 17. It is another server than that of another version.
@@ -94,7 +96,7 @@ impl Server {
     /// # Errors
     /// As [`shared`](Self::shared). Servers of the environment that have another version are passed over.
     pub fn shared_version(major: u32) -> Result<&'static Self, &'static ServerError> {
-        shared::server(Some(major))
+        shared::server(Some(major), None)
     }
 
     /// Has a shared server wait at least `time` for another user once its last process is gone, so that a person can
@@ -221,9 +223,19 @@ impl Server {
             version: version.number,
             major: version.major,
             local: Some(local),
+            is_new: false,
             #[cfg(feature = "testing-tls")]
             authority: None,
         }
+    }
+
+    /// The same, as one that this process has started.
+    pub(super) fn started_here(self) -> Self {
+        Self { is_new: true, ..self }
+    }
+
+    pub(super) fn is_new(&self) -> bool {
+        self.is_new
     }
 
     /// What it was started with; `None` for the server that was there already.
@@ -260,6 +272,7 @@ impl Server {
             version,
             major: number.unsigned_abs() / 10_000,
             local: None,
+            is_new: false,
             #[cfg(feature = "testing-tls")]
             authority: None,
         })

@@ -13,25 +13,32 @@ use super::cache::Cache;
 use super::common::Common;
 use super::data::Segments;
 use super::error::{Kind, ServerError};
-use super::keeper::{self, Keeper};
+use super::keeper::{self, Keeper, Start};
 use super::lease::{self, Lease, State};
+use super::local::DEFAULT_PORT;
 use super::machine::Machine;
+use super::prepared::Prepared;
+use super::recipe::Recipe;
 use super::server::Server;
-use super::{binaries, builder, data, environment, fetch, unique};
+use super::{address, binaries, builder, data, environment, fetch, steward, unique};
 
-/// The server for this major version, or for any; found once by each process, and kept until it ends.
-pub(super) fn server(wanted: Option<u32>) -> Result<&'static Server, &'static ServerError> {
+/// The server for this major version, or for any; found once by each process, and kept until it ends. One that has yet to be
+/// started is started with the template of the recipe.
+pub(super) fn server(
+    wanted: Option<u32>,
+    recipe: Option<&Recipe>,
+) -> Result<&'static Server, &'static ServerError> {
     type Found = Result<&'static Server, &'static ServerError>;
     static FOUND: Mutex<BTreeMap<Option<u32>, Found>> = Mutex::new(BTreeMap::new());
     // Held while the server starts: all of this process's tests wait for the one that starts it.
     let mut found = FOUND.lock().unwrap_or_else(PoisonError::into_inner);
-    *found.entry(wanted).or_insert_with(|| match find(wanted) {
+    *found.entry(wanted).or_insert_with(|| match find(wanted, recipe) {
         Ok(server) => Ok(Box::leak(Box::new(server))),
         Err(error) => Err(Box::leak(Box::new(error))),
     })
 }
 
-fn find(wanted: Option<u32>) -> Result<Server, ServerError> {
+fn find(wanted: Option<u32>, recipe: Option<&Recipe>) -> Result<Server, ServerError> {
     let mut tried = Vec::new();
     if let Some(server) = environment::server(wanted, &mut tried)? {
         return Ok(server);
@@ -48,7 +55,7 @@ fn find(wanted: Option<u32>) -> Result<Server, ServerError> {
         }
     };
     let wish = Wish { installation, account, cache };
-    wish.running().map_or_else(|| wish.start(), Ok)
+    wish.running().map_or_else(|| wish.start(recipe), Ok)
 }
 
 /// What is known of the server that is wanted.
@@ -79,7 +86,7 @@ impl Wish {
     }
 
     /// Starts a server, unless another process is faster.
-    fn start(&self) -> Result<Server, ServerError> {
+    fn start(&self, recipe: Option<&Recipe>) -> Result<Server, ServerError> {
         let idle = idle()?;
         let account = self.account.as_ref();
         let mut refused = ServerError::from(Kind::Folder { folder: std::env::temp_dir() });
@@ -92,7 +99,7 @@ impl Wish {
             None => data::parents(Durability::ForTests, account),
         };
         for parent in parents {
-            match self.start_in(&Common::new(&parent, account), idle) {
+            match self.start_in(&Common::new(&parent, account), idle, recipe) {
                 // Not for lack of a folder: it would not start elsewhere either.
                 Err(error) if error.is_of_folder() => refused = error,
                 other => return other,
@@ -108,7 +115,12 @@ impl Wish {
         keeper::sweep(&abandoned, self.account.as_ref());
     }
 
-    fn start_in(&self, common: &Common, idle: Duration) -> Result<Server, ServerError> {
+    fn start_in(
+        &self,
+        common: &Common,
+        idle: Duration,
+        mut recipe: Option<&Recipe>,
+    ) -> Result<Server, ServerError> {
         let mut tries = 0;
         loop {
             let lock = common.lock()?;
@@ -117,15 +129,22 @@ impl Wish {
                 return Ok(server);
             }
             self.sweep(common);
-            match self.start_new(common, idle) {
+            match self.start_new(common, idle, recipe) {
                 // The keeper of the last server removes the common folder, which may have been just now.
                 Err(error) if error.is_of_folder() && !lock.is_in_place() && tries < TRIES => tries += 1,
+                // Whoever needs the template builds it then, and is told why it cannot be built.
+                Err(_) if recipe.take().is_some() => {}
                 started => return started,
             }
         }
     }
 
-    fn start_new(&self, common: &Common, idle: Duration) -> Result<Server, ServerError> {
+    fn start_new(
+        &self,
+        common: &Common,
+        idle: Duration,
+        recipe: Option<&Recipe>,
+    ) -> Result<Server, ServerError> {
         let folder = common.path().join(format!("{}-{}", self.key(), unique()));
         let data = folder.join("data");
         let (bin, socket) = (&self.installation.bin, data::text(&folder));
@@ -134,10 +153,39 @@ impl Wish {
             [("unix_socket_directories", socket.as_str())].into_iter().chain(FOR_TESTS).chain(SHARED);
         command.extend(settings.flat_map(|(name, value)| ["-c".to_owned(), format!("{name}={value}")]));
         let keeper = Keeper::new(&folder, idle, &command, self.account.as_ref())?;
+        let Some((recipe, prepared)) = recipe.and_then(|recipe| Some((recipe, self.prepared(recipe)?)))
+        else {
+            self.initialise(&data)?;
+            let lease = keeper.start(Start::Whole)?;
+            return Ok(self.server(folder, lease).started_here());
+        };
+        let lease = match prepared.fill(&folder) {
+            Some(filling) => keeper
+                .start(Start::Unfinished)
+                .and_then(|lease| filling.finish().map(|()| lease))
+                .inspect_err(|_| prepared.discard())?,
+            None => {
+                let _ = std::fs::remove_dir_all(&data);
+                self.initialise(&data)?;
+                let lease = keeper.start(Start::Unfinished)?;
+                let url = address::url(&socket, DEFAULT_PORT, "postgres", "postgres");
+                steward::build_alone(&url, recipe).map_err(|_| Kind::Supervisor)?;
+                prepared.put(&folder, &command)?;
+                lease
+            }
+        };
+        Ok(self.server(folder, lease).started_here())
+    }
+
+    fn initialise(&self, data: &Path) -> Result<(), ServerError> {
         let (account, cache) = (self.account.as_ref(), self.cache.as_ref());
-        data::initialise(&data, &self.installation, account, cache, Segments::Small)?;
-        let lease = keeper.start()?;
-        Ok(self.server(folder, lease))
+        data::initialise(data, &self.installation, account, cache, Segments::Small)
+    }
+
+    fn prepared(&self, recipe: &Recipe) -> Option<Prepared<'_>> {
+        let account = self.account.as_ref();
+        let folder = data::template_name(&self.installation, account, Segments::Small);
+        Prepared::of(recipe, &format!("{folder} {}", self.key()), self.cache.as_ref()?, account)
     }
 
     fn server(&self, folder: PathBuf, lease: Lease) -> Server {
@@ -183,10 +231,14 @@ const IDLE: Duration = Duration::from_secs(10);
 const TRIES: u32 = 100;
 
 /// What many processes need who come and go, and whose databases last for seconds.
-const SHARED: [(&str, &str); 7] = [
+const SHARED: [(&str, &str); 9] = [
     ("listen_addresses", ""),
     ("port", "5432"),
     ("max_connections", "250"),
+    // Each copy and each drop of a database looks through all of them; the data is in memory anyway.
+    ("shared_buffers", "32MB"),
+    // As many in all as a server has by default.
+    ("max_pred_locks_per_transaction", "26"),
     // In memory, the log of what was written is in nobody's interest.
     ("max_wal_size", "256MB"),
     // Tests are short queries; and no locks that a test has not taken.

@@ -13,7 +13,8 @@
 # two sessions, whose sockets are its standard input and output. It ends with those; as long as FOLDER/carried is there, it is at work.
 #
 # Words on standard output: `folder`, `started PID`; it ends when the server does. Standard input says `start` once
-# there is something to start, and ends when the starter does.
+# there is something to start, and ends when the starter does; or `begin`, when there is more to do before others may use the server:
+# they wait for the file FOLDER/whole, which `start` makes and otherwise `prepared.sh`.
 
 # Ctrl-C is for the tests. PIPE: the reader of our words may be dead when there is still a folder to remove.
 trap '' INT TERM HUP PIPE
@@ -55,10 +56,11 @@ serve() {
     echo folder
     word=
     read -r word
-    if [ "$word" != start ]; then
-        leave
-        exit 1
-    fi
+    case $word in
+        start) : >"$folder/whole" ;;
+        begin) ;;
+        *) leave; exit 1 ;;
+    esac
     exec </dev/null 4>&-
     "$@" 3<&- 5>&1 8>&- 9>&- >&2 &
     postgres=$!

@@ -4,6 +4,7 @@
 //! the locks of a process that was killed are free at once, and others recognise what it left.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -31,6 +32,7 @@ pub(super) struct Steward {
     login: String,
     owner: Arc<Session>,
     spares: Mutex<Vec<Session>>,
+    has_copied: AtomicBool,
     templates: Mutex<HashMap<String, Slot>>,
     help: Help,
     kept: Arc<Kept>,
@@ -55,15 +57,7 @@ pub(super) struct Gone {
 
 impl Steward {
     pub(super) fn new(url: &str, shared: Option<&'static Server>) -> Result<Self, TestError> {
-        let failed = |source| Kind::Sql { what: "reach the server for tests".to_owned(), source };
-        let config: Config = url.parse().map_err(failed)?;
-        let mut place = Place { config, url: url.to_owned(), strategy: "" };
-        let mut owner = connect(&place.config).map_err(failed)?;
-        let facts = Facts::ask(&mut owner).map_err(failed)?;
-        if facts.names_encoding_elsewhere && is_shared(&mut owner, &place.config).map_err(failed)? {
-            return Err(Kind::Pooler.into());
-        }
-        place.strategy = facts.strategy;
+        let (owner, place, facts) = reach(url)?;
         let owner = Arc::new(Session::new(owner));
         let kept = Arc::new(Kept::default());
         let hands = shared.and_then(|server| Hands::find(server, &place, &owner, &kept));
@@ -72,7 +66,8 @@ impl Steward {
             None => Help::Threads(Threads::start(&place, &owner, &kept)),
         };
         let (spares, templates) = (Mutex::default(), Mutex::default());
-        Ok(Self { place, shared, login: facts.login, owner, spares, templates, help, kept })
+        let has_copied = AtomicBool::new(false);
+        Ok(Self { place, shared, login: facts.login, owner, spares, has_copied, templates, help, kept })
     }
 
     pub(super) fn url(&self) -> &str {
@@ -138,7 +133,8 @@ impl Steward {
         }
     }
 
-    /// Builds the template once in this process, unless somebody has built it before; whether this call has.
+    /// Builds the template once in this process, unless somebody has built it before. Whether this call has, or has found it on a
+    /// server that this process has started with it.
     fn template(&self, key: &str, recipe: &Recipe) -> Result<bool, TestError> {
         let mut templates = self.templates.lock().unwrap_or_else(PoisonError::into_inner);
         let slot = Arc::clone(templates.entry(key.to_owned()).or_default());
@@ -147,13 +143,17 @@ impl Steward {
         let ensured = slot.get_or_init(|| {
             let ensured = template::ensure(self, key, recipe);
             self.help.used(key);
-            ensured.map(|built| is_new = built)
+            ensured.map(|built| is_new = built || self.shared.is_some_and(Server::is_new))
         });
         ensured.clone().map(|()| is_new)
     }
 
     /// Copies the template on a connection that nobody else is using, since copies are made side by side.
     fn copy(&self, key: &str, name: &str) -> Result<(), postgres::Error> {
+        // A process of one test needs no second connection.
+        if !self.has_copied.swap(true, Ordering::Relaxed) {
+            return self.owner.with(|client| client.batch_execute(&self.place.copy(key, name)));
+        }
         let spare = self.spares.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let session = match spare {
             Some(session) => session,
@@ -180,6 +180,30 @@ impl Place {
             names::MARK
         )
     }
+}
+
+/// Builds a recipe's template on a server that nobody else uses, and makes a copy for the first test; all of it is in the
+/// files then.
+pub(super) fn build_alone(url: &str, recipe: &Recipe) -> Result<(), TestError> {
+    let (mut client, place, facts) = reach(url)?;
+    let key = recipe.key(&facts.login);
+    template::build(&mut client, &place, &key, recipe)?;
+    let failed = |source| Kind::Sql { what: "copy the template of the test's database".to_owned(), source };
+    client.batch_execute(&place.copy(&key, &names::ready(&key))).map_err(failed)?;
+    client.batch_execute("CHECKPOINT").map_err(failed)?;
+    Ok(())
+}
+
+/// Connects to a server, and asks it about itself.
+fn reach(url: &str) -> Result<(Client, Place, Facts), TestError> {
+    let failed = |source| Kind::Sql { what: "reach the server for tests".to_owned(), source };
+    let config: Config = url.parse().map_err(failed)?;
+    let mut client = connect(&config).map_err(failed)?;
+    let facts = Facts::ask(&mut client).map_err(failed)?;
+    if facts.names_encoding_elsewhere && is_shared(&mut client, &config).map_err(failed)? {
+        return Err(Kind::Pooler.into());
+    }
+    Ok((client, Place { config, url: url.to_owned(), strategy: facts.strategy }, facts))
 }
 
 /// The number of a name's advisory lock, as SQL.

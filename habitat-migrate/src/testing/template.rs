@@ -62,7 +62,8 @@ enum Turn {
     Ours,
 }
 
-fn build(client: &mut Client, place: &Place, key: &str, recipe: &Recipe) -> Result<(), TestError> {
+/// Builds the template, unless it is there; nobody else builds one on this server meanwhile.
+pub(super) fn build(client: &mut Client, place: &Place, key: &str, recipe: &Recipe) -> Result<(), TestError> {
     let failed = |source| Kind::Sql { what: "build the template of the test's database".to_owned(), source };
     // It may have been finished between the two questions.
     let template = names::template(key);

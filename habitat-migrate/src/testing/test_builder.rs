@@ -168,8 +168,8 @@ impl TestDatabaseBuilder {
         }
         let keep = Keep::from_environment()?;
         let host = match self.host {
-            Wanted::Shared => Host::shared()?,
-            Wanted::Version(text) => Host::of_version(&text)?,
+            Wanted::Shared => Host::shared(&self.recipe)?,
+            Wanted::Version(text) => Host::of_version(&text, &self.recipe)?,
             Wanted::Given(host) => host,
         };
         let steward = host.steward()?;
