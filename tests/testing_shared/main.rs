@@ -4,6 +4,7 @@
 
 mod helper;
 mod orders;
+mod prepared;
 #[path = "../testing_server/helper.rs"]
 #[allow(dead_code, reason = "the other suite needs the rest")]
 mod process;
@@ -359,6 +360,7 @@ fn helper_process() {
         }
         "tests" => orders::run_tests(),
         "fails" => orders::fail(),
+        "stamp" => prepared::look(),
         "address" => println!("HELPER {}", Server::shared().unwrap().url()),
         other => panic!("no such task: {other}"),
     }
