@@ -84,11 +84,12 @@ pub(super) struct Row {
 pub(super) enum State {
     Cold,
     Kept,
+    Edited,
     Warm,
 }
 
 impl State {
-    pub(super) const ALL: [Self; 3] = [Self::Cold, Self::Kept, Self::Warm];
+    pub(super) const ALL: [Self; 4] = [Self::Cold, Self::Kept, Self::Edited, Self::Warm];
 }
 
 pub(super) fn measure(extent: Extent) -> Result<Measured> {
@@ -105,7 +106,10 @@ pub(super) fn measure(extent: Extent) -> Result<Measured> {
     let warm = runner.warm()?;
     let nothing = runner.nothing()?;
     drop(held);
-    let alone = State::ALL.into_iter().zip([cold(extent)?, kept(extent)?, warm]).collect();
+    let alone = State::ALL
+        .into_iter()
+        .zip([cold(extent)?, kept(extent, Way::Ours)?, kept(extent, Way::OursCold)?, warm])
+        .collect();
     Ok(Measured { server, together, apart, alone, nothing })
 }
 
@@ -230,25 +234,27 @@ impl Runner<'_> {
 fn cold(extent: Extent) -> Result<Samples> {
     let mut samples = Samples::default();
     for _ in 0..extent.processes() {
-        samples.push(one_on(&Ground::bare("0.05")?)?);
+        samples.push(one_on(&Ground::bare("0.05")?, Way::Ours)?);
     }
     Ok(samples)
 }
 
-/// An earlier process has left an initialised data folder, and its server has stopped.
-fn kept(extent: Extent) -> Result<Samples> {
+/// An earlier process has left a data folder, and its server has stopped.
+fn kept(extent: Extent, way: Way) -> Result<Samples> {
     let mut samples = Samples::default();
     let ground = Ground::bare("0.05")?;
-    one_on(&ground)?;
+    one_on(&ground, way)?;
     for _ in 0..extent.processes() {
         ground.wait_for_rest()?;
-        samples.push(one_on(&ground)?);
+        // What goes on behind an ended process, as between two commands of a person.
+        std::thread::sleep(PAUSE);
+        samples.push(one_on(&ground, way)?);
     }
     Ok(samples)
 }
 
-fn one_on(ground: &Ground) -> Result<Duration> {
-    let mut child = ground.child_for("one", Way::Ours, "-", &[])?;
+fn one_on(ground: &Ground, way: Way) -> Result<Duration> {
+    let mut child = ground.child_for("one", way, "-", &[])?;
     child.env("NEXTEST_EXECUTION_MODE", "process-per-test");
     Ok(finish(&mut child)?.0)
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex, Once, PoisonError};
 use std::time::Duration;
@@ -29,6 +29,8 @@ pub(super) struct Hands {
     done: Mutex<Vec<String>>,
     /// Tell when what others left is known.
     surveys: Mutex<Vec<Receiver<()>>>,
+    /// Whether a server that this process has started has had no test yet.
+    is_fresh: AtomicBool,
     begun: Once,
 }
 
@@ -51,6 +53,7 @@ impl Hands {
             most: AtomicUsize::new(FEWEST),
             done: Mutex::default(),
             surveys: Mutex::default(),
+            is_fresh: AtomicBool::new(server.is_new()),
             begun: Once::new(),
         })
     }
@@ -81,8 +84,10 @@ impl Hands {
     }
 
     pub(super) fn replace(&self, key: &str, claim: &Claim) {
-        // Not before the first test has its database: it would wait for them.
-        self.begun.call_once(|| Orders::begin(&self.folder));
+        // A single test would wait for them, and needs none: its server stops after it. Orders are kept for the next one.
+        if !self.is_fresh.swap(false, Ordering::Relaxed) {
+            self.begun.call_once(|| Orders::begin(&self.folder));
+        }
         let size = template::size(&claim.template).unwrap_or(SIZE).max(1);
         let room = data::room(&self.folder) / SHARE;
         let most = usize::try_from(room / size).unwrap_or(MOST).clamp(FEWEST, MOST);

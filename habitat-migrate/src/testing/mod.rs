@@ -32,7 +32,8 @@
 //! error lists all that was tried.
 //!
 //! A [`TestDatabase`] has a catalog's migrations applied, and is made in milliseconds: a copy of a template, which the
-//! first test builds for all processes.
+//! first test builds for all processes. A server that is started for it keeps the template for the next one (on Linux, for a day): its
+//! data folder is copied into the cache before any test has used it.
 //!
 //! A test with a migrated database of its own is a function with the attribute `#[habitat_migrate::test]` (feature `derive`). What it can take
 //! as arguments is open: [`FromTestDatabase`], [`FromTestDatabaseAsync`].
@@ -54,7 +55,7 @@
 //! | `HABITAT_PG` | the major version of servers that do not ask for one |
 //! | `HABITAT_KEEP` | which databases of tests stay to be looked at: `failed` (default), `always`, `never` |
 //! | `HABITAT_PG_BIN` | the folder of `initdb` and `postgres` |
-//! | `HABITAT_CACHE` | where fetched versions and initialised data folders are kept; else `habitat-migrate` in `XDG_CACHE_HOME` or `~/.cache`, for root in `/var/cache`. Root's must be one that everybody may enter |
+//! | `HABITAT_CACHE` | where fetched versions and data folders are kept, initialised ones and those with a template; else `habitat-migrate` in `XDG_CACHE_HOME` or `~/.cache`, for root in `/var/cache`. Root's must be one that everybody may enter |
 //!
 //! The module exists on Unix only: a server is reached by a Unix socket and watched over by a shell script.
 //!

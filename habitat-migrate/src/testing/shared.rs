@@ -231,7 +231,7 @@ const IDLE: Duration = Duration::from_secs(10);
 const TRIES: u32 = 100;
 
 /// What many processes need who come and go, and whose databases last for seconds.
-const SHARED: [(&str, &str); 9] = [
+const SHARED: [(&str, &str); 10] = [
     ("listen_addresses", ""),
     ("port", "5432"),
     ("max_connections", "250"),
@@ -239,6 +239,8 @@ const SHARED: [(&str, &str); 9] = [
     ("shared_buffers", "32MB"),
     // As many in all as a server has by default.
     ("max_pred_locks_per_transaction", "26"),
+    // There is nothing to replicate with this `wal_level`.
+    ("max_logical_replication_workers", "0"),
     // In memory, the log of what was written is in nobody's interest.
     ("max_wal_size", "256MB"),
     // Tests are short queries; and no locks that a test has not taken.
