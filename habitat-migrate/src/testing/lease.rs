@@ -7,7 +7,7 @@
 use std::fs::File;
 use std::io::Write;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -55,12 +55,19 @@ impl Lease {
 
     /// Whether the server is whole and accepts connections.
     pub(super) fn is_ready(&self) -> bool {
-        let Some(folder) = self.path.parent() else { return false };
-        // The file of a killed server says so too. One that is asked nothing logs nothing.
-        folder.join("whole").exists()
-            && has_started(folder)
-            && UnixStream::connect(folder.join(SOCKET)).is_ok()
+        // The file of a killed server says that it has started, too.
+        self.path.parent().is_some_and(|folder| {
+            folder.join("whole").exists() && has_started(folder) && is_heard(&folder.join(SOCKET))
+        })
     }
+}
+
+/// Whether somebody listens at a socket for connections. A server starts a process for each connection that somebody makes, and
+/// this makes none: it asks for another type of socket, which is refused in another way than where there is nobody.
+/// <https://pubs.opengroup.org/onlinepubs/9799919799/functions/connect.html>
+fn is_heard(socket: &Path) -> bool {
+    let asked = UnixDatagram::unbound().and_then(|asker| asker.connect(socket));
+    asked.is_err_and(|error| error.raw_os_error() == Some(Errno::PROTOTYPE.raw_os_error()))
 }
 
 /// Whether the server in this folder accepts connections, as far as it says so itself.
