@@ -65,11 +65,11 @@ impl Lock {
         )
     }
 
-    /// Rolls back, and keeps the lock by a transaction if nobody else has it; `more` is what else to select.
-    pub(crate) fn retreat(self, more: &str) -> String {
+    /// Rolls back, and keeps the lock by a transaction if nobody else has it.
+    pub(crate) fn retreat(self) -> String {
         format!(
             "ROLLBACK;\n{BEGIN}SELECT 'retreat' AS \"habitat-migrate\", \
-             pg_catalog.pg_try_advisory_xact_lock({}), {more};\n{}{STANDARD_STRINGS}",
+             pg_catalog.pg_try_advisory_xact_lock({});\n{}{STANDARD_STRINGS}",
             self.key,
             self.unlock(),
         )

@@ -83,7 +83,12 @@ fn what_was_kept_to_look_at_goes_when_its_test_ends_again() {
     assert_eq!(count(&mut client, "habitat_test_"), 1);
     tests(&place, "1");
     poll("both to go", || (count(&mut client, "habitat_test_") == 0).then_some(()));
-    // It would wait ten minutes for somebody to look: server, keeper and its `sleep` are one group.
+    // It would wait ten minutes for somebody to look.
+    end_group(server);
+}
+
+/// Ends a server with its keeper and the keeper's `sleep`: they are one group.
+pub(crate) fn end_group(server: u32) {
     let group = Command::new("ps").args(["-o", "pgid=", "-p", &server.to_string()]).output().unwrap();
     send("KILL", &format!("-{}", String::from_utf8(group.stdout).unwrap().trim()));
     poll("the server to go", || (!runs(server)).then_some(()));

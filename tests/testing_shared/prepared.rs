@@ -9,6 +9,7 @@ use habitat_migrate::Catalog;
 use habitat_migrate::testing::TestDatabase;
 
 use crate::helper::{Numbers, Place};
+use crate::orders::end_group;
 use crate::process::{Helper, one, poll};
 
 /// Tells when a template was built, and whether a role is there that no migration makes.
@@ -76,7 +77,14 @@ fn a_folder_that_is_a_day_old_or_damaged_does_not_count() {
     let mut last = see(&place, STAMP).stamp;
     let damages: [&dyn Fn(PathBuf); 4] = [
         &|kept| {
-            assert!(Command::new("touch").args(["-d", "25 hours ago"]).arg(kept).status().unwrap().success())
+            assert!(
+                Command::new("touch")
+                    .args(["-d", "25 hours ago"])
+                    .arg(kept.parent().unwrap())
+                    .status()
+                    .unwrap()
+                    .success()
+            )
         },
         &|kept| std::fs::remove_file(kept.join("first/global/pg_control")).unwrap(),
         &|kept| std::fs::remove_dir_all(kept.join("base")).unwrap(),
@@ -112,12 +120,12 @@ fn a_migration_that_fails_is_told_as_on_any_server() {
 }
 
 #[test]
-fn files_that_are_elsewhere_are_not_kept() {
+fn a_template_of_files_that_are_elsewhere_is_not_kept() {
     let (place, elsewhere) = (Place::new(), Place::new());
     let folder = elsewhere.path().join("space");
     let folder = folder.display();
     let script = format!(
-        "{STAMP} COPY (SELECT 1) TO PROGRAM 'mkdir -p {folder}';{NEXT}\
+        "{STAMP} COPY (SELECT 1) TO PROGRAM $$mkdir -p {folder}$$;{NEXT}\
          -- habitat: transaction none\nCREATE TABLESPACE elsewhere LOCATION '{folder}';"
     );
     see(&place, &script);
@@ -139,6 +147,13 @@ fn processes_killed_while_a_server_is_prepared_leave_nothing_behind() {
         }
     }
     place.assert_left_clean();
+    // What was kept can be used.
+    let last = see(&place, STAMP).stamp;
+    place.assert_left_clean();
+    poll("a folder that is kept", || {
+        place.assert_left_clean();
+        (see(&place, STAMP).stamp == last).then_some(())
+    });
     // Nor is a server at work in the cache.
     let cache = place.cache().display().to_string();
     let at_work = || {
@@ -146,8 +161,55 @@ fn processes_killed_while_a_server_is_prepared_leave_nothing_behind() {
         String::from_utf8_lossy(&all.stdout).lines().any(|line| line.contains(&cache))
     };
     poll("what goes on behind to end", || (!at_work()).then_some(()));
-    assert!(folders(&place).len() <= 4, "the oldest go");
-    see(&place, STAMP);
+    let whole = folders(&place).into_iter().filter(|folder| folder.join("ready").exists());
+    assert!(whole.count() <= 4, "the oldest go");
+}
+
+#[test]
+fn a_server_that_nobody_has_finished_ends_with_its_starter() {
+    let place = Place::new().idle("60");
+    let mut helper = process(&place, &format!("{STAMP} SELECT pg_catalog.pg_sleep(60);"));
+    poll("the server", || {
+        place.servers().iter().any(|server| server.join("data/postmaster.pid").exists()).then_some(())
+    });
+    let mut other = process(&place, &format!("{STAMP} SELECT pg_catalog.pg_sleep(0);"));
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(place.servers().len(), 1, "the other one waits for it");
+    helper.child.kill().unwrap();
+    helper.child.wait().unwrap();
+    let seen = Seen::of(&mut other);
+    poll("the first server to go", || (place.servers().len() == 1).then_some(()));
+    // The second one would wait a minute for somebody: server, keeper and its `sleep` are one group.
+    end_group(seen.server.parse().unwrap());
+}
+
+#[test]
+fn what_reads_elsewhere_is_not_kept_nor_is_anything_if_one_says_so() {
+    let place = Place::new();
+    see(&place, &format!("{STAMP} CREATE TABLE hosts (name text); COPY hosts FROM '/etc/hosts';"));
+    place.assert_left_clean();
+    Seen::of(&mut Helper::start(place.command("stamp").env(SCRIPT, STAMP).env("HABITAT_TEST_PREPARED", "0")));
+    place.assert_left_clean();
+    assert_eq!(folders(&place), Vec::<PathBuf>::new());
+}
+
+#[test]
+fn a_cache_with_blanks_in_its_name_serves_as_well_and_one_that_cannot_be_written_is_done_without() {
+    let place = Place::new();
+    let cache = place.cache().join("with a blank");
+    let see = || {
+        let mut helper =
+            Helper::start(place.command("stamp").env(SCRIPT, STAMP).env("HABITAT_CACHE", &cache));
+        let stamp = Seen::of(&mut helper).stamp;
+        place.assert_left_clean();
+        stamp
+    };
+    let first = see();
+    poll("a folder that is kept", || (see() == first).then_some(()));
+    // Root may write everywhere, but not into a file.
+    std::fs::remove_dir_all(cache.join("prepared")).unwrap();
+    std::fs::write(cache.join("prepared"), "").unwrap();
+    assert_ne!(see(), see());
 }
 
 /// What a test has seen.

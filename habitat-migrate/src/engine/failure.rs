@@ -77,8 +77,10 @@ impl<C: Client> Batch<'_, '_, C> {
             Err(lost) => return Err(lost),
         };
         let tracker = &self.run.goal.tracker;
-        let reply = self.run.session.run(&self.run.lock.retreat(&tracker.presence())).await?;
-        let presence = reply.first("retreat").map(|row| Presence::read(row, 2)).unwrap_or_default();
+        // By statements of their own, for the reason that `Lock::take` tells.
+        let look = format!("SELECT 'found' AS \"habitat-migrate\", {};\n", tracker.presence());
+        let reply = self.run.session.run(&(self.run.lock.retreat() + &look)).await?;
+        let presence = reply.first("found").map(|row| Presence::read(row, 1)).unwrap_or_default();
         let mut aftermath = Aftermath { tracker: presence.table, ended, ..Aftermath::default() };
         if presence.table {
             let mut history = Tracker::read(&self.run.session.run(&tracker.history()).await?);

@@ -41,7 +41,7 @@ impl Cache {
 
     fn at(root: PathBuf) -> Option<Self> {
         let cache = Self { root };
-        for folder in [cache.root.clone(), cache.packages(), cache.templates(), cache.prepared()] {
+        for folder in [cache.root.clone(), cache.packages(), cache.templates()] {
             DirBuilder::new().recursive(true).mode(0o755).create(&folder).ok()?;
             rustix::fs::access(&folder, rustix::fs::Access::WRITE_OK).ok()?;
         }

@@ -49,7 +49,7 @@ const ROOM: u64 = 1 << 30;
 /// A socket's path has at most 103 bytes on macOS and 107 on Linux; the folder's name and the socket's take 50.
 const LONGEST_PARENT: usize = 50;
 
-fn free_bytes(folder: impl AsRef<Path>) -> Option<u64> {
+pub(super) fn free_bytes(folder: impl AsRef<Path>) -> Option<u64> {
     let stat = rustix::fs::statvfs(folder.as_ref()).ok()?;
     Some(stat.f_bavail.saturating_mul(stat.f_frsize))
 }
@@ -135,10 +135,12 @@ const SLIM: &str = r#"
 rm -f "$1"/base/*/*_fsm "$1"/base/*/*_vm
 cd "$1/pg_wal" || exit 0
 for each in ????????????????????????; do
-    number=${each#????????} size=$(wc -c <"$each")
+    [ -f "$each" ] || continue
+    number=${each#????????} size=$(wc -c <"$each") found=$(od -An -t u8 -j 8 -N 8 "$each")
     address=$((0x${number%????????} * 4294967296 + 0x${number#????????} * size))
-    [ "$((address))" -eq "$(od -An -t u8 -j 8 -N 8 "$each")" ] || rm -f "$each"
+    [ "$((found))" -ge 0 ] && [ -n "$found" ] && [ "$((found))" -ne "$address" ] && rm -f "$each"
 done
+exit 0
 "#;
 
 impl Segments {

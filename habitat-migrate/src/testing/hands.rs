@@ -84,7 +84,7 @@ impl Hands {
     }
 
     pub(super) fn replace(&self, key: &str, claim: &Claim) {
-        // A single test would wait for them, and needs none: its server stops after it. Orders are kept for the next one.
+        // A single test would wait for them, and has no use for them. Orders are kept for the next one's, or go with the server.
         if !self.is_fresh.swap(false, Ordering::Relaxed) {
             self.begun.call_once(|| Orders::begin(&self.folder));
         }

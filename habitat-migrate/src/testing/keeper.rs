@@ -37,7 +37,7 @@ impl Keeper {
         server: &[String],
         account: Option<&Account>,
     ) -> Result<Self, ServerError> {
-        let started = apart(account, |command| {
+        let started = apart(SCRIPT, account, |command| {
             command.arg("serve").arg(folder).arg(seconds(idle)).args(server);
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
             command.spawn()
@@ -92,7 +92,7 @@ pub(super) fn sweep(folders: &[PathBuf], account: Option<&Account>) {
     if !folders.is_empty() {
         // By the account that owns them, so that nothing there can lead root to other people's files or processes.
         // What could not be removed is in nobody's way, and is tried again at the next start.
-        let _ = program::output(shell(&[], account).arg("sweep").args(folders));
+        let _ = program::output(shell(&[], SCRIPT, account).arg("sweep").args(folders));
     }
 }
 
@@ -103,29 +103,30 @@ pub(super) fn carry(
     drops: &OwnedFd,
     account: Option<&Account>,
 ) -> std::io::Result<()> {
-    let mut child = apart(account, |command| {
+    let mut child = apart(SCRIPT, account, |command| {
         command.arg("carry").arg(folder).stderr(Stdio::null());
         command.stdin(copies.try_clone()?).stdout(drops.try_clone()?).spawn()
     })?;
     child.wait().map(drop)
 }
 
-/// Starts the script in a session of its own. macOS has no program for that: the group of its own alone keeps the terminal's
+/// Starts a script in a session of its own. macOS has no program for that: the group of its own alone keeps the terminal's
 /// signals away.
-fn apart(
+pub(super) fn apart(
+    script: &str,
     account: Option<&Account>,
     start: impl Fn(&mut Command) -> std::io::Result<Child>,
 ) -> std::io::Result<Child> {
-    match start(&mut shell(&["setsid"], account)) {
-        Err(error) if error.kind() == ErrorKind::NotFound => start(&mut shell(&[], account)),
+    match start(&mut shell(&["setsid"], script, account)) {
+        Err(error) if error.kind() == ErrorKind::NotFound => start(&mut shell(&[], script, account)),
         started => started,
     }
 }
 
-/// The script, with little of this process's environment: it outlives it, and other accounts' may read it.
-fn shell(session: &[&str], account: Option<&Account>) -> Command {
+/// A script, with little of this process's environment: it may outlive it, and other accounts' may read it.
+pub(super) fn shell(session: &[&str], script: &str, account: Option<&Account>) -> Command {
     let words: Vec<&str> =
-        session.iter().copied().chain([SHELL, "-c", SCRIPT, "habitat-migrate-keeper"]).collect();
+        session.iter().copied().chain([SHELL, "-c", script, "habitat-migrate-keeper"]).collect();
     let mut command = Command::new(words[0]);
     command.args(&words[1..]).env_clear().env("PATH", path()).env("LC_ALL", "C");
     for name in PASSED_ON {

@@ -7,7 +7,7 @@
 use std::fs::File;
 use std::io::Write;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
-use std::os::unix::net::UnixDatagram;
+use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -62,12 +62,21 @@ impl Lease {
     }
 }
 
-/// Whether somebody listens at a socket for connections. A server starts a process for each connection that somebody makes, and
-/// this makes none: it asks for another type of socket, which is refused in another way than where there is nobody.
+/// Whether a socket is somebody's. A server starts a process for each connection that somebody makes, and this makes none: it asks for
+/// another type of socket, which is refused in another way than where there is nobody.
 /// <https://pubs.opengroup.org/onlinepubs/9799919799/functions/connect.html>
 fn is_heard(socket: &Path) -> bool {
     let asked = UnixDatagram::unbound().and_then(|asker| asker.connect(socket));
-    asked.is_err_and(|error| error.raw_os_error() == Some(Errno::PROTOTYPE.raw_os_error()))
+    match asked.map_err(|error| error.raw_os_error().map(Errno::from_raw_os_error)) {
+        Err(Some(Errno::PROTOTYPE)) => true,
+        Err(Some(Errno::CONNREFUSED | Errno::NOENT)) => false,
+        _ => UnixStream::connect(socket).is_ok(),
+    }
+}
+
+/// Whether a process is making the server in this folder fit for all.
+pub(super) fn is_unfinished(folder: &Path) -> bool {
+    open(&folder.join(OPEN)).is_ok() && !folder.join("whole").exists()
 }
 
 /// Whether the server in this folder accepts connections, as far as it says so itself.

@@ -52,6 +52,7 @@
 //! | `HABITAT_TEST_USE_DATABASE_URL` | `1`: `DATABASE_URL` is meant for tests, wherever it leads; `0`: it is not |
 //! | `HABITAT_TEST_SERVER_IDLE` | how many seconds a shared server waits for another user; 10 if it is not set |
 //! | `HABITAT_TEST_SERVER_FOLDER` | where the folders of shared servers are put; else in `/dev/shm` if that has 1 GiB of room, or in the temporary folder |
+//! | `HABITAT_TEST_PREPARED` | `0`: no data folder with a template is kept for the next server, nor used |
 //! | `HABITAT_PG` | the major version of servers that do not ask for one |
 //! | `HABITAT_KEEP` | which databases of tests stay to be looked at: `failed` (default), `always`, `never` |
 //! | `HABITAT_PG_BIN` | the folder of `initdb` and `postgres` |

@@ -37,34 +37,36 @@ copy() {
 # What recovers such files is a server for a single user, which ends when there is no more input.
 # https://www.postgresql.org/docs/current/app-postgres.html
 finish() {
-    entry=$1 postgres=$2
+    made=$1/made postgres=$2
     shift 2
-    cd "$entry/made/first" && mkdir ../late ../late/base || exit 1
+    cd "$made/first" && mkdir ../late ../late/base || exit 1
     for each in global base/*; do
         mkdir "../late/$each"
         [ ! -e "$each/pg_internal.init" ] || mv "$each/pg_internal.init" "../late/$each/" || exit 1
     done
-    "$postgres" --single -D "$entry/made/first" "$@" postgres || exit 1
+    "$postgres" --single -D "$made/first" "$@" postgres || exit 1
     # As from every new data folder.
     rm -f postmaster.opts global/pg_internal.init base/*/pg_internal.init base/*/*_fsm base/*/*_vm
-    mv base .. && mkdir base || exit 1
-    mv "$entry/made" "$entry/ready"
+    mv base .. && mkdir base && mv "$made" "${made%/*}/ready"
 }
 
 case $1 in
     put)
+        # What the starter's own starters have left open is not for what goes on behind it.
+        exec 3<&- 4<&- 5<&- 6<&- 7<&- 8<&- 9<&-
         entry=$2 data=$3 whole=$4
         shift 4
         (copy "$entry" "$data")
         copied=$?
-        # Nobody waits for the rest.
-        [ "$copied" -ne 0 ] || finish "$entry" "$@" </dev/null >/dev/null 2>&1 &
-        : >"$whole"
+        : >"$whole" || exit 1
+        # Nobody waits for the rest. What fails takes up no room.
+        { [ "$copied" -eq 0 ] && (finish "$entry" "$@") || rm -rf "$entry"/*; } &
         ;;
     fill)
         # When this much is there a server can start. The folders of databases are copied while it does, and are needed when it
         # accepts connections, of which standard input tells by a line.
-        cp -R "$2/ready/first" "$3" && echo begin &&
+        cp -R "$2/ready/first" "$3" || { rm -rf "$3"; exit 1; }
+        echo begin &&
             (databases "$2/ready/base" "$3/base") &&
             read -r word && cp -R "$2/ready/late/." "$3/" && : >"$4"
         ;;

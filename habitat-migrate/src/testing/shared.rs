@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::account::Account;
 use super::binaries::Installation;
 use super::builder::{Durability, FOR_TESTS};
 use super::cache::Cache;
-use super::common::Common;
+use super::common::{Common, Lock};
 use super::data::Segments;
 use super::error::{Kind, ServerError};
 use super::keeper::{self, Keeper, Start};
@@ -76,13 +76,19 @@ impl Wish {
     }
 
     fn running_in(&self, common: &Common) -> Option<Server> {
+        self.ours(common).filter_map(|folder| Some((Lease::take(&folder)?, folder))).find_map(
+            |(lease, folder)| {
+                // One that does not answer was killed, or its starter was: it goes when its users have gone.
+                lease.is_ready().then(|| self.server(folder, lease))
+            },
+        )
+    }
+
+    /// The folders of servers such as the one that is wanted.
+    fn ours(&self, common: &Common) -> impl Iterator<Item = PathBuf> {
         let prefix = format!("{}-", self.key());
         let name = |folder: &Path| folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let ours = common.servers().into_iter().filter(|folder| name(folder).starts_with(&prefix));
-        ours.filter_map(|folder| Some((Lease::take(&folder)?, folder))).find_map(|(lease, folder)| {
-            // One that does not answer was killed, or its starter was: it goes when its users have gone.
-            lease.is_ready().then(|| self.server(folder, lease))
-        })
+        common.servers().into_iter().filter(move |folder| name(folder).starts_with(&prefix))
     }
 
     /// Starts a server, unless another process is faster.
@@ -121,60 +127,80 @@ impl Wish {
         idle: Duration,
         mut recipe: Option<&Recipe>,
     ) -> Result<Server, ServerError> {
-        let mut tries = 0;
+        let (mut tries, end) = (0, Instant::now() + PATIENCE);
         loop {
-            let lock = common.lock()?;
+            let mut lock = Some(common.lock()?);
             // Whoever held the lock may have started it.
             if let Some(server) = self.running_in(common) {
                 return Ok(server);
             }
+            if self.ours(common).any(|folder| lease::is_unfinished(&folder)) && Instant::now() < end {
+                drop(lock);
+                std::thread::sleep(MOMENT);
+                continue;
+            }
             self.sweep(common);
-            match self.start_new(common, idle, recipe) {
+            let started = self.start_new(common, idle, recipe, &mut lock);
+            let is_gone = lock.is_some_and(|lock| !lock.is_in_place());
+            match started {
                 // The keeper of the last server removes the common folder, which may have been just now.
-                Err(error) if error.is_of_folder() && !lock.is_in_place() && tries < TRIES => tries += 1,
+                Err(error) if error.is_of_folder() && is_gone && tries < TRIES => tries += 1,
                 // Whoever needs the template builds it then, and is told why it cannot be built.
-                Err(_) if recipe.take().is_some() => {}
-                started => return started,
+                Ok(None) => recipe = None,
+                Ok(Some(server)) => return Ok(server),
+                Err(error) => return Err(error),
             }
         }
     }
 
+    /// Starts a server; `None` if what the recipe asks for could not be prepared.
     fn start_new(
         &self,
         common: &Common,
         idle: Duration,
         recipe: Option<&Recipe>,
-    ) -> Result<Server, ServerError> {
+        lock: &mut Option<Lock>,
+    ) -> Result<Option<Server>, ServerError> {
         let folder = common.path().join(format!("{}-{}", self.key(), unique()));
         let data = folder.join("data");
-        let (bin, socket) = (&self.installation.bin, data::text(&folder));
-        let mut command = vec![data::text(&bin.join("postgres")), "-D".to_owned(), data::text(&data)];
-        let settings =
-            [("unix_socket_directories", socket.as_str())].into_iter().chain(FOR_TESTS).chain(SHARED);
-        command.extend(settings.flat_map(|(name, value)| ["-c".to_owned(), format!("{name}={value}")]));
+        let postgres = data::text(&self.installation.bin.join("postgres"));
+        let settings = settings(&folder);
+        let command: Vec<String> =
+            [postgres, "-D".to_owned(), data::text(&data)].into_iter().chain(settings).collect();
         let keeper = Keeper::new(&folder, idle, &command, self.account.as_ref())?;
-        let Some((recipe, prepared)) = recipe.and_then(|recipe| Some((recipe, self.prepared(recipe)?)))
-        else {
+        let prepared = recipe.and_then(|recipe| Some((recipe, self.prepared(recipe)?)));
+        let Some((recipe, prepared)) = prepared else {
             self.initialise(&data)?;
             let lease = keeper.start(Start::Whole)?;
-            return Ok(self.server(folder, lease).started_here());
+            return Ok(Some(self.started(folder, lease)));
         };
-        let lease = match prepared.fill(&folder) {
-            Some(filling) => keeper
-                .start(Start::Unfinished)
-                .and_then(|lease| filling.finish().map(|()| lease))
-                .inspect_err(|_| prepared.discard())?,
-            None => {
-                let _ = std::fs::remove_dir_all(&data);
-                self.initialise(&data)?;
-                let lease = keeper.start(Start::Unfinished)?;
-                let url = address::url(&socket, DEFAULT_PORT, "postgres", "postgres");
-                steward::build_alone(&url, recipe).map_err(|_| Kind::Supervisor)?;
-                prepared.put(&folder, &command)?;
-                lease
+        if let Some(filling) = prepared.fill(&folder) {
+            let started = keeper.start(Start::Unfinished).and_then(|lease| filling.finish().map(|()| lease));
+            return Ok(match started {
+                Ok(lease) => Some(self.started(folder, lease)),
+                Err(error) => {
+                    tracing::debug!(%error, "a data folder that was kept is of no use");
+                    prepared.discard();
+                    None
+                }
+            });
+        }
+        self.initialise(&data)?;
+        let lease = keeper.start(Start::Unfinished)?;
+        // Others may start their servers, and those who want this one wait for it, however long the migrations take.
+        drop(lock.take());
+        let url = address::url(&data::text(&folder), DEFAULT_PORT, "postgres", "postgres");
+        let built = steward::build_alone(&url, recipe).map_err(|error| error.to_string());
+        let put = built.and_then(|is_quiet| {
+            prepared.put(&folder, is_quiet, &command).map_err(|error| error.to_string())
+        });
+        Ok(match put {
+            Ok(()) => Some(self.started(folder, lease)),
+            Err(error) => {
+                tracing::debug!(error, "the template is built when a test needs it");
+                None
             }
-        };
-        Ok(self.server(folder, lease).started_here())
+        })
     }
 
     fn initialise(&self, data: &Path) -> Result<(), ServerError> {
@@ -186,6 +212,10 @@ impl Wish {
         let account = self.account.as_ref();
         let folder = data::template_name(&self.installation, account, Segments::Small);
         Prepared::of(recipe, &format!("{folder} {}", self.key()), self.cache.as_ref()?, account)
+    }
+
+    fn started(&self, folder: PathBuf, lease: Lease) -> Server {
+        self.server(folder, lease).started_here()
     }
 
     fn server(&self, folder: PathBuf, lease: Lease) -> Server {
@@ -202,6 +232,14 @@ impl Wish {
         // Short, for the sake of the socket's path.
         format!("{}-{:08x}", self.installation.version.major, hasher.finish() as u32)
     }
+}
+
+/// As the server's arguments.
+fn settings(folder: &Path) -> impl Iterator<Item = String> {
+    let socket = ("unix_socket_directories", data::text(folder));
+    let others = FOR_TESTS.into_iter().chain(SHARED).map(|(name, value)| (name, value.to_owned()));
+    let settings = std::iter::once(socket).chain(others);
+    settings.flat_map(|(name, value)| ["-c".to_owned(), format!("{name}={value}")])
 }
 
 /// How long a server waits for another user, by `HABITAT_TEST_SERVER_IDLE` in seconds.
@@ -227,11 +265,16 @@ const PLACE: &str = "HABITAT_TEST_SERVER_FOLDER";
 /// Long enough for the next test binary of a run to start, short enough to leave no server behind for long.
 const IDLE: Duration = Duration::from_secs(10);
 
+/// How long others' migrations may take before this process starts a server of its own.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+const MOMENT: Duration = Duration::from_millis(5);
+
 /// How often in a row the common folder may be removed while a server is about to be started in it.
 const TRIES: u32 = 100;
 
 /// What many processes need who come and go, and whose databases last for seconds.
-const SHARED: [(&str, &str); 10] = [
+const SHARED: [(&str, &str); 9] = [
     ("listen_addresses", ""),
     ("port", "5432"),
     ("max_connections", "250"),
@@ -239,8 +282,6 @@ const SHARED: [(&str, &str); 10] = [
     ("shared_buffers", "32MB"),
     // As many in all as a server has by default.
     ("max_pred_locks_per_transaction", "26"),
-    // There is nothing to replicate with this `wal_level`.
-    ("max_logical_replication_workers", "0"),
     // In memory, the log of what was written is in nobody's interest.
     ("max_wal_size", "256MB"),
     // Tests are short queries; and no locks that a test has not taken.

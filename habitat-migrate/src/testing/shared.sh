@@ -13,8 +13,9 @@
 # two sessions, whose sockets are its standard input and output. It ends with those; as long as FOLDER/carried is there, it is at work.
 #
 # Words on standard output: `folder`, `started PID`; it ends when the server does. Standard input says `start` once
-# there is something to start, and ends when the starter does; or `begin`, when there is more to do before others may use the server:
-# they wait for the file FOLDER/whole, which `start` makes and otherwise `prepared.sh`.
+# there is something to start, and ends when the starter does; or `begin`, when there is more to do before others may use the server.
+# They may when there is the file FOLDER/whole, which `start` makes and otherwise `prepared.sh`. Without it the server is of no use to
+# anybody but its starter, and ends with it.
 
 # Ctrl-C is for the tests. PIPE: the reader of our words may be dead when there is still a folder to remove.
 trap '' INT TERM HUP PIPE
@@ -69,6 +70,7 @@ serve() {
 
     while :; do
         while read -r word <&3; do hear; done
+        [ -e "$folder/whole" ] || break
         sleep "$idle" 3<&- 8>&- 9>&-
         # Somebody came in the meantime: they may be gone again, and still the time starts anew.
         read -r word <&3 || break

@@ -4,7 +4,6 @@
 //! the locks of a process that was killed are free at once, and others recognise what it left.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -32,7 +31,6 @@ pub(super) struct Steward {
     login: String,
     owner: Arc<Session>,
     spares: Mutex<Vec<Session>>,
-    has_copied: AtomicBool,
     templates: Mutex<HashMap<String, Slot>>,
     help: Help,
     kept: Arc<Kept>,
@@ -66,8 +64,7 @@ impl Steward {
             None => Help::Threads(Threads::start(&place, &owner, &kept)),
         };
         let (spares, templates) = (Mutex::default(), Mutex::default());
-        let has_copied = AtomicBool::new(false);
-        Ok(Self { place, shared, login: facts.login, owner, spares, has_copied, templates, help, kept })
+        Ok(Self { place, shared, login: facts.login, owner, spares, templates, help, kept })
     }
 
     pub(super) fn url(&self) -> &str {
@@ -102,7 +99,7 @@ impl Steward {
             self.copy(&key, name).map_err(failed)?;
         }
         self.help.replace(&key, &claim);
-        if is_new {
+        if is_new && claim.ready == 0 {
             self.help.stock(&key);
         }
         Ok(())
@@ -150,10 +147,6 @@ impl Steward {
 
     /// Copies the template on a connection that nobody else is using, since copies are made side by side.
     fn copy(&self, key: &str, name: &str) -> Result<(), postgres::Error> {
-        // A process of one test needs no second connection.
-        if !self.has_copied.swap(true, Ordering::Relaxed) {
-            return self.owner.with(|client| client.batch_execute(&self.place.copy(key, name)));
-        }
         let spare = self.spares.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let session = match spare {
             Some(session) => session,
@@ -183,15 +176,15 @@ impl Place {
 }
 
 /// Builds a recipe's template on a server that nobody else uses, and makes a copy for the first test; all of it is in the
-/// files then.
-pub(super) fn build_alone(url: &str, recipe: &Recipe) -> Result<(), TestError> {
+/// files then. Whether they stay as they are: a migration may have left a session elsewhere.
+pub(super) fn build_alone(url: &str, recipe: &Recipe) -> Result<bool, TestError> {
     let (mut client, place, facts) = reach(url)?;
     let key = recipe.key(&facts.login);
     template::build(&mut client, &place, &key, recipe)?;
     let failed = |source| Kind::Sql { what: "copy the template of the test's database".to_owned(), source };
     client.batch_execute(&place.copy(&key, &names::ready(&key))).map_err(failed)?;
     client.batch_execute("CHECKPOINT").map_err(failed)?;
-    Ok(())
+    Ok(column(&client.simple_query(OTHERS).map_err(failed)?).is_empty())
 }
 
 /// Connects to a server, and asks it about itself.
@@ -242,6 +235,9 @@ const FACTS: &str = "SELECT pg_catalog.unnest(ARRAY[
     CASE WHEN pg_catalog.current_setting('fsync') = 'off'
         AND pg_catalog.current_setting('server_version_num')::pg_catalog.int4 >= 150000 THEN 't' ELSE 'f' END,
     (SELECT CASE WHEN source = 'client' THEN 't' ELSE 'f' END FROM pg_catalog.pg_settings WHERE name = 'client_encoding')])";
+
+const OTHERS: &str = "SELECT pid FROM pg_catalog.pg_stat_activity
+    WHERE backend_type = 'client backend' AND pid <> pg_catalog.pg_backend_pid()";
 
 /// Whether a pooler gives a second client the server session of the first: then locks are nobody's.
 fn is_shared(first: &mut Client, config: &Config) -> Result<bool, postgres::Error> {

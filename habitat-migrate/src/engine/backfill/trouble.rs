@@ -82,7 +82,7 @@ impl<C: Client> Filling<'_, '_, C> {
     /// Rolls back, keeps the lock if nobody else has it by now, and reads what is committed.
     async fn retreat(&mut self) -> Result<bool, Failure> {
         let tracker = self.tracker();
-        let mut sql = self.run.lock.retreat(&tracker.presence());
+        let mut sql = self.run.lock.retreat();
         sql += AWAKE;
         sql += &tracker.backfill(self.id(), self.walk.columns());
         let reply = self.run.session.run(&sql).await?;
