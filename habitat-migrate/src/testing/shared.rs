@@ -17,7 +17,7 @@ use super::keeper::{self, Keeper, Start};
 use super::lease::{self, Lease, State};
 use super::local::DEFAULT_PORT;
 use super::machine::Machine;
-use super::prepared::Prepared;
+use super::prepared::{Filling, Prepared};
 use super::recipe::Recipe;
 use super::server::Server;
 use super::{address, binaries, builder, data, environment, fetch, steward, unique};
@@ -168,39 +168,23 @@ impl Wish {
         let command: Vec<String> =
             [postgres, "-D".to_owned(), data::text(&data)].into_iter().chain(settings).collect();
         let keeper = Keeper::new(&folder, idle, &command, self.account.as_ref())?;
-        let prepared = recipe.and_then(|recipe| Some((recipe, self.prepared(recipe)?)));
-        let Some((recipe, prepared)) = prepared else {
+        let Some((recipe, prepared)) = recipe.and_then(|recipe| Some((recipe, self.prepared(recipe)?)))
+        else {
             self.initialise(&data)?;
             let lease = keeper.start(Start::Whole)?;
             return Ok(Some(self.started(folder, lease)));
         };
-        if let Some(filling) = prepared.fill(&folder) {
-            let started = keeper.start(Start::Unfinished).and_then(|lease| filling.finish().map(|()| lease));
-            return Ok(match started {
-                Ok(lease) => Some(self.started(folder, lease)),
-                Err(error) => {
-                    tracing::debug!(%error, "a data folder that was kept is of no use");
-                    prepared.discard();
-                    None
-                }
-            });
-        }
-        self.initialise(&data)?;
-        let lease = keeper.start(Start::Unfinished)?;
-        // Others may start their servers, and those who want this one wait for it, however long the migrations take.
-        drop(lock.take());
-        let url = address::url(&data::text(&folder), DEFAULT_PORT, "postgres", "postgres");
-        let built = steward::build_alone(&url, recipe).map_err(|error| error.to_string());
-        let put = built.and_then(|is_quiet| {
-            prepared.put(&folder, is_quiet, &command).map_err(|error| error.to_string())
-        });
-        Ok(match put {
-            Ok(()) => Some(self.started(folder, lease)),
-            Err(error) => {
-                tracing::debug!(error, "the template is built when a test needs it");
-                None
+        let lease = match prepared.fill(&folder) {
+            Some(filling) => begin(keeper, filling, &prepared),
+            None => {
+                self.initialise(&data)?;
+                let lease = keeper.start(Start::Unfinished)?;
+                // Others may start their servers, and those who want this one wait for it, however long the migrations take.
+                drop(lock.take());
+                build(recipe, &prepared, &folder, &command).then_some(lease)
             }
-        })
+        };
+        Ok(lease.map(|lease| self.started(folder, lease)))
     }
 
     fn initialise(&self, data: &Path) -> Result<(), ServerError> {
@@ -232,6 +216,25 @@ impl Wish {
         // Short, for the sake of the socket's path.
         format!("{}-{:08x}", self.installation.version.major, hasher.finish() as u32)
     }
+}
+
+/// Starts a server in a data folder that is being filled. Where that does not come off, what it is filled from is not kept any longer.
+fn begin(keeper: Keeper, filling: Filling, prepared: &Prepared<'_>) -> Option<Lease> {
+    let started = keeper.start(Start::Unfinished).and_then(|lease| filling.finish().map(|()| lease));
+    let of_no_use = |error: &ServerError| {
+        tracing::debug!(%error, "a data folder that was kept is of no use");
+        prepared.discard();
+    };
+    started.inspect_err(of_no_use).ok()
+}
+
+/// Builds the template on a server that nobody else uses yet, keeps its data folder and says that it is whole; whether that came off.
+fn build(recipe: &Recipe, prepared: &Prepared<'_>, folder: &Path, command: &[String]) -> bool {
+    let url = address::url(&data::text(folder), DEFAULT_PORT, "postgres", "postgres");
+    let built = steward::build_alone(&url, recipe).map_err(|error| error.to_string());
+    let put =
+        built.and_then(|is_quiet| prepared.put(folder, is_quiet, command).map_err(|error| error.to_string()));
+    put.inspect_err(|error| tracing::debug!(error, "the template is built when a test needs it")).is_ok()
 }
 
 /// As the server's arguments.
